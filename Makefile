@@ -1,0 +1,49 @@
+# `make app` opens the app, `make test` runs the tests; both make the environment first if they must.
+
+# Which interpreter makes .venv (3.11 or later).
+PYTHON ?= python3
+# Options for single runs: make test TESTS="tests/test_cli.py -x", make app APP="--port 9000"
+TESTS ?=
+APP ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# Written last, so an install that broke off does not count.
+INSTALLED := .venv/.installed
+
+.PHONY: app test lint bench weights clean
+.DELETE_ON_ERROR:
+
+app: $(INSTALLED)
+	$(BIN)/boxscope app $(APP)
+
+# One process per core, four at most: each holds torch and may start a browser and a server. A file stays in
+# one process, so that what it sets up (a server, a wheel, a model) is set up once.
+test: $(INSTALLED)
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(TESTS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/pyright --warnings
+
+# Every benchmark prints one table and writes JSON.
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks
+
+# Trains the bundled detector again: under 45 minutes on two cores.
+weights: $(INSTALLED)
+	$(BIN)/python -m detector.training.shapes_recipe
+
+# The tool that builds the package comes first and pinned; pip would fetch its newest for itself otherwise.
+$(INSTALLED): pyproject.toml constraints.txt
+	@echo "Installing Boxscope into .venv (some minutes and 6 GB the first time)"
+	$(PYTHON) -m venv .venv
+	$(PIP) hatchling editables
+	$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv dist build .hypothesis .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,130 @@
+"""The settings the app is served under hold in effect, in a folder and a home that ask for the opposite."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from support.server import Server, clean_environment, request, running_app
+
+from viz_app.bundled import config_file
+from viz_app.serving import streamlit_command
+
+HOSTILE = """
+[server]
+address = "0.0.0.0"
+allowedHosts = ["*"]
+enableXsrfProtection = false
+enableCORS = false
+enableStaticServing = true
+[browser]
+gatherUsageStats = true
+[client]
+showErrorDetails = "full"
+[theme]
+primaryColor = "#FF0000"
+"""
+
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "Ym94c2NvcGUtYm94c2NvcA==",
+    "Sec-WebSocket-Protocol": "streamlit",
+}
+
+
+def _hostile_folder(folder: Path) -> Path:
+    (folder / ".streamlit").mkdir()
+    (folder / ".streamlit" / "config.toml").write_text(HOSTILE)
+    # As a person's own project might have: `python -m` would import it before the real one.
+    (folder / "detector.py").write_text("raise SystemExit('the wrong detector was imported')\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_app(_hostile_folder(tmp_path_factory.mktemp("hostile"))) as running:
+        yield running
+
+
+def test_it_listens_on_this_machine_only(server: Server) -> None:
+    sockets = psutil.Process(server.process_id).net_connections(kind="inet")
+    listening = {(s.laddr.ip, s.laddr.port) for s in sockets if s.status == psutil.CONN_LISTEN}
+    assert listening == {("127.0.0.1", server.port)}
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_session_opens_under_the_local_names(server: Server, host: str) -> None:
+    named = {"Host": f"{host}:{server.port}", "Origin": f"http://{host}:{server.port}"}
+    assert request(server, "/_stcore/stream", HANDSHAKE | named)[0] == 101
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "0.0.0.0"]
+)
+def test_no_session_opens_under_a_foreign_name(server: Server, host: str) -> None:
+    rebound = {"Host": f"{host}:{server.port}", "Origin": f"http://{host}:{server.port}"}
+    assert request(server, "/_stcore/stream", HANDSHAKE | rebound)[0] == 403
+
+
+def test_no_session_opens_for_a_foreign_page(server: Server) -> None:
+    foreign = {"Host": f"localhost:{server.port}", "Origin": "http://evil.example"}
+    assert request(server, "/_stcore/stream", HANDSHAKE | foreign)[0] == 403
+
+
+def test_no_upload_without_the_token_of_a_session(server: Server) -> None:
+    path = "/_stcore/upload_file/00000000-0000-0000-0000-000000000000/picture"
+    assert request(server, path, method="PUT") == (403, b"XSRF token missing or invalid")
+
+
+def test_every_setting_beats_the_folders_and_the_homes(tmp_path: Path) -> None:
+    folder = _hostile_folder(tmp_path)
+    settings = tomllib.loads(config_file().read_text())
+    flags = [argument for argument in streamlit_command(settings, port=None) if argument.startswith("--")]
+    shown = subprocess.run(
+        [sys.executable, "-P", "-m", "streamlit", "config", "show", *flags],
+        cwd=folder,
+        env=clean_environment(folder),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Two lines of greeting come before the first section.
+    in_effect = _flat(tomllib.loads(shown.stdout[shown.stdout.index("\n[") :]))
+    for key, value in _flat(settings).items():
+        # The theme's lists stay the JSON text they are on the command line until a page asks for them.
+        got = (
+            json.loads(in_effect[key])
+            if isinstance(value, list) and key.startswith("theme.")
+            else in_effect[key]
+        )
+        assert got == value, key
+
+
+def test_the_settings_the_app_promises() -> None:
+    settings = _flat(tomllib.loads(config_file().read_text()))
+    assert settings["server.address"] == "127.0.0.1"
+    assert settings["server.maxUploadSize"] == 25
+    assert settings["server.showEmailPrompt"] is False
+    assert settings["server.enableXsrfProtection"] is True
+    assert settings["server.enableCORS"] is True
+    assert settings["server.enableStaticServing"] is False
+    assert settings["browser.gatherUsageStats"] is False
+    assert settings["client.showErrorDetails"] == "none"
+    assert {"theme.light.primaryColor", "theme.dark.primaryColor"} <= settings.keys()
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat

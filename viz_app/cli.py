@@ -1,0 +1,90 @@
+"""The command `boxscope`: one table of subcommands, one way to report a caller's mistake.
+
+Neither Streamlit nor torch is imported here: a subcommand imports what it needs when it runs, so that
+`boxscope --help` answers at once.
+"""
+
+import re
+import sys
+from argparse import ArgumentError
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import NoReturn
+
+from jsonargparse import ArgumentParser, Namespace
+
+USAGE_ERROR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One subcommand: what it is for, the options it takes, and the function that runs it.
+
+    `run` gets the subcommand's own options and returns the exit status. It raises ValueError or TypeError
+    (or lets an OSError through) for a caller's mistake; `main` turns that into one line and exit status 2.
+    """
+
+    summary: str
+    add_options: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace], int]
+
+
+def _app_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=None,
+        help="where to listen, on this machine only; without it 8501 or the next free one",
+    )
+
+
+def _app(options: Namespace) -> int:
+    from viz_app.serving import serve
+
+    return serve(options.port)
+
+
+COMMANDS: dict[str, Command] = {
+    "app": Command("open the app in a browser", _app_options, _app),
+}
+
+
+def build_parser() -> ArgumentParser:
+    """The whole command line. It raises ArgumentError instead of printing its usage and exiting."""
+    parser = ArgumentParser(
+        prog="boxscope",
+        description="See at which stage of a detector, and because of what, an object was kept or lost.",
+        exit_on_error=False,
+    )
+    parser.add_argument("--version", action="version", version=f"boxscope {version('boxscope')}")
+    table = parser.add_subcommands(required=False, dest="command", metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        subparser = ArgumentParser(description=command.summary, exit_on_error=False)
+        command.add_options(subparser)
+        table.add_subcommand(name, subparser, help=command.summary)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of the console script: run one subcommand and exit with its status."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; the exit status. A caller's mistake is one line on stderr and status 2."""
+    try:
+        options = build_parser().parse_args(arguments)
+        if options.command is None:
+            raise ValueError(f"say what to do: {', '.join(COMMANDS)} (`boxscope --help` explains each)")
+        return COMMANDS[options.command].run(options[options.command])
+    except (ArgumentError, ValueError, TypeError, OSError) as mistake:
+        print(f"boxscope: {_one_line(mistake)}", file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        return 130
+
+
+def _one_line(mistake: Exception) -> str:
+    """The mistake as a person reads it: no line breaks, and `int` for jsonargparse's `<class 'int'>`."""
+    return re.sub(r"<class '([\w.]+)'>", r"\1", " ".join(str(mistake).split()))
