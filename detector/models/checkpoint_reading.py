@@ -1,0 +1,146 @@
+"""Reading a checkpoint of any kind from disk, running nothing that it holds.
+
+Kinds are told by content, not by name: safetensors, and what `torch.save` writes (a zip archive, before
+torch 1.6 a plain pickle). The file is read once, as a whole: nothing changes under us while it is parsed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import pickle
+import re
+import threading
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+
+from detector.models.checkpoint_files import CHECKSUM_KEY, FORMAT_KEY, FORMAT_VERSION, checksum
+
+_STATE_KEYS = ("state_dict", "model", "model_state_dict")
+_TAR_MAGIC = slice(257, 262)
+# torch keeps its list of safe globals per process: two loads at once would undo each other's.
+_SAFE_GLOBALS = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFile:
+    """What a checkpoint file holds, not yet judged.
+
+    Args:
+        path: where it lies.
+        sha256: hex digest of the file's bytes.
+        state: the state dict as it was saved.
+        entries: header entries of our own format; empty for any other file.
+        beside: what a training script saved beside the state dict, by name.
+    """
+
+    path: Path
+    sha256: str
+    state: Mapping[str, object]
+    entries: Mapping[str, str]
+    beside: Mapping[str, object]
+
+
+def read_checkpoint_file(path: Path) -> CheckpointFile:
+    """Read a checkpoint file.
+
+    Raises:
+        ValueError: no such file, empty, damaged, of another kind, a pickle that needs code, or one of our own
+            whose checksum does not fit. The sentence goes on from the name of the file.
+    """
+    data = _read_bytes(path)
+    if data[:4] == b"PK\3\4" or data[:1] == b"\x80":
+        content = _unpickle(data)
+        state, beside, entries = *_find_state(content), {}
+    elif data[_TAR_MAGIC] == b"ustar":
+        raise ValueError("a tar archive is not a checkpoint; unpack it and give the file inside")
+    else:
+        state, entries = _read_safetensors(data)
+        beside = {}
+    return CheckpointFile(path, hashlib.sha256(data).hexdigest(), state, entries, beside)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise ValueError("it is a folder" if path.is_dir() else "there is no such file")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"the file cannot be read ({error.strerror or error})") from error
+    if not data:
+        raise ValueError("the file is empty")
+    return data
+
+
+def _read_safetensors(data: bytes) -> tuple[Mapping[str, object], Mapping[str, str]]:
+    if data[8:9] != b"{":
+        raise ValueError("not a checkpoint; expected safetensors, or what torch.save writes")
+    try:
+        tensors = safetensors.torch.load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    except Exception as error:  # a lying header fails in many ways
+        raise ValueError(f"the safetensors file is damaged or half-written ({error})") from error
+    entries = header.get("__metadata__", {})
+    if FORMAT_KEY not in entries:
+        return tensors, {}
+    if entries[FORMAT_KEY] != FORMAT_VERSION:
+        raise ValueError(
+            f"its format version is {entries[FORMAT_KEY]!r}; this Boxscope reads {FORMAT_VERSION!r}"
+        )
+    if checksum(tensors, entries) != entries.get(CHECKSUM_KEY):
+        raise ValueError(
+            "its contents do not fit its SHA-256: the file was changed or damaged; fetch it again"
+        )
+    return tensors, entries
+
+
+def _unpickle(data: bytes) -> object:
+    if data[:2] == b"PK":
+        _check_archive(data)
+    try:
+        with _SAFE_GLOBALS, torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        needed = re.search(r"GLOBAL (\S+)", str(error))
+        if needed:
+            raise ValueError(
+                f"loading it would run {needed[1]}, which is refused; save model.state_dict() alone"
+            ) from error
+        raise ValueError("the pickle is damaged, or holds more than tensors and plain values") from error
+    except Exception as error:  # torch's reader fails in many ways on a damaged file
+        raise ValueError(f"the file is damaged or half-written ({_first_line(error)})") from error
+
+
+def _check_archive(data: bytes) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"the file is damaged or half-written ({error})") from error
+    if any(member.filename.endswith("/constants.pkl") for member in members):
+        raise ValueError("a TorchScript archive holds code; save model.state_dict() instead")
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise ValueError("a compressed zip archive is not a checkpoint (torch.save never compresses)")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _find_state(content: object) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    """The state dict, and what lay beside it."""
+    if not isinstance(content, Mapping):
+        raise ValueError(f"it holds a {type(content).__name__}; expected a state dict")
+    names = [name for name in _STATE_KEYS if isinstance(content.get(name), Mapping)]
+    state = content[names[0]] if names else content
+    if not all(isinstance(name, str) for name in state):
+        raise ValueError("its keys are not names; expected a state dict")
+    return state, {str(name): value for name, value in content.items() if name not in names} if names else {}
