@@ -1,0 +1,78 @@
+"""COCO's greedy matching of detections to objects, for one image at one IoU.
+
+Shapes: `M` detections, `G` objects. Boxes are xyxy, both in the image frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from detector.data.ground_truth import GroundTruth
+
+_UNMATCHED = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """Who matched whom.
+
+    Args:
+        object_of: int64 [M], object each detection is matched to, else -1.
+        detection_of: int64 [G], detection each object is matched to, else -1 (the first one for a crowd region).
+    """
+
+    object_of: Tensor
+    detection_of: Tensor
+
+
+def overlaps(boxes: Tensor, truth: GroundTruth) -> Tensor:
+    """IoU, float64 [M, G]; for a crowd region the share of the detection inside it, as COCO defines.
+
+    Double precision, as pycocotools computes it.
+    """
+    first, second = boxes.double(), truth.boxes.to(boxes.device).double()
+    top_left = torch.maximum(first[:, None, :2], second[:, :2])
+    bottom_right = torch.minimum(first[:, None, 2:], second[:, 2:])
+    inner = (bottom_right - top_left).clamp(min=0).prod(dim=2)
+    own = (first[:, 2:] - first[:, :2]).clamp(min=0).prod(dim=1)[:, None]
+    union = own + (second[:, 2:] - second[:, :2]).prod(dim=1) - inner
+    whole = torch.where(truth.crowd.to(boxes.device), own.expand_as(union), union)
+    return torch.where(whole > 0, inner / whole, torch.zeros_like(inner))
+
+
+def match_detections(boxes: Tensor, labels: Tensor, scores: Tensor, truth: GroundTruth, iou: float = 0.5) -> Matches:
+    """COCO's greedy matching (pycocotools `COCOeval.evaluateImg`), all classes at once.
+
+    In order of score each detection takes the free object of its category with the highest IoU of at least
+    `iou`; a real object is preferred to a crowd region, and a crowd region takes any number of detections.
+
+    Args:
+        boxes: float [M, 4], image frame.
+        labels: int64 [M].
+        scores: float [M].
+        truth: the objects.
+        iou: bound on the IoU, inclusive.
+    """
+    quality = overlaps(boxes, truth).cpu()
+    same = labels.cpu()[:, None] == truth.labels
+    object_of = torch.full((len(boxes),), _UNMATCHED, dtype=torch.int64)
+    detection_of = torch.full((len(truth),), _UNMATCHED, dtype=torch.int64)
+    bound = min(iou, 1 - 1e-10)
+    for detection in scores.cpu().argsort(descending=True, stable=True).tolist():
+        allowed = same[detection] & (quality[detection] >= bound)
+        free = allowed & (detection_of == _UNMATCHED) & ~truth.crowd
+        candidates = free if free.any() else allowed & truth.crowd
+        if not candidates.any():
+            continue
+        best = quality[detection].masked_fill(~candidates, -1.0)
+        # Of several equal ones COCO's loop ends on the last.
+        chosen = int((best == best.max()).nonzero()[-1])
+        object_of[detection] = chosen
+        if detection_of[chosen] == _UNMATCHED:
+            detection_of[chosen] = detection
+    return Matches(object_of, detection_of)
