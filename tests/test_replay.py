@@ -148,7 +148,9 @@ def test_every_suppressed_candidate_has_a_suppressor_that_outranks_and_overlaps_
     for seed in range(3):
         trace = capture(detector, random_image(seed))
         for nms in (0.2, 0.55):
-            changed = trace.thresholds.replace(rpn_nms=nms, box_nms=nms, box_score=0.02, rpn_post_nms_top_n=200)
+            changed = trace.thresholds.replace(
+                rpn_nms=nms, box_nms=nms, box_score=0.02, rpn_post_nms_top_n=200
+            )
             replay = Replayer(trace, detector).replay(changed)
             for ledger, suppressed in (
                 (replay.proposals, ProposalFate.SUPPRESSED),
@@ -160,9 +162,13 @@ def test_every_suppressed_candidate_has_a_suppressor_that_outranks_and_overlaps_
                 assert bool(torch.isin(suppressors, ledger.winners).all())
                 assert bool((ledger.scores[suppressors] >= ledger.scores[lost]).all())
                 assert torch.equal(ledger.labels[suppressors], ledger.labels[lost])
-                for candidate, suppressor in list(zip(lost.tolist(), suppressors.tolist(), strict=True))[:200]:
+                for candidate, suppressor in list(zip(lost.tolist(), suppressors.tolist(), strict=True))[
+                    :200
+                ]:
                     assert iou(ledger.boxes[candidate], ledger.boxes[suppressor]) > nms - 1e-4
-                others = torch.cat([ledger.with_fate(fate) for fate in ledger.fates if fate.name != "SUPPRESSED"])
+                others = torch.cat(
+                    [ledger.with_fate(fate) for fate in ledger.fates if fate.name != "SUPPRESSED"]
+                )
                 assert bool((ledger.suppressor_of(others) == -1).all())
 
 
@@ -171,7 +177,9 @@ def test_the_suppressor_is_the_first_that_a_slow_greedy_loop_finds() -> None:
     trace = capture(detector, random_image(1))
     replay = Replayer(trace, detector).replay(trace.thresholds.replace(rpn_pre_nms_top_n=60, rpn_nms=0.4))
     ledger = replay.proposals
-    order = ledger.entrants[ledger.scores[ledger.entrants].sort(descending=True, stable=True).indices].tolist()
+    order = ledger.entrants[
+        ledger.scores[ledger.entrants].sort(descending=True, stable=True).indices
+    ].tolist()
     expected: dict[int, int] = {}
     kept: list[int] = []
     for candidate in order:

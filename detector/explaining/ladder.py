@@ -123,9 +123,11 @@ class _Depths:
         self.anchor_iou = overlaps(trace.to_image(trace.rpn.anchors), truth)
         self.decoded_iou = overlaps(trace.to_image(replay.proposals.boxes), truth)
         shape = replay.class_boxes.shape
-        self.class_iou = overlaps(trace.to_image(replay.class_boxes.reshape(-1, 4)), truth).reshape(*shape[:2], -1)
+        refined = overlaps(trace.to_image(replay.class_boxes.reshape(-1, 4)), truth)
+        self.class_iou = refined.reshape(*shape[:2], len(truth))
         self.proposal_depth = _lookup(_PROPOSAL_DEPTH, replay.proposals.fate)
-        self.slot_depth = _lookup(_SLOT_DEPTH, replay.detections.fate).reshape(shape[0], -1)
+        classes = replay.class_scores.shape[1] - 1
+        self.slot_depth = _lookup(_SLOT_DEPTH, replay.detections.fate).reshape(shape[0], classes)
 
     def refined_iou(self, index: int) -> Tensor:
         """IoU [R] of each RoI's refined box of the object's class."""
@@ -179,7 +181,11 @@ def _nearest_slot(depths: _Depths, by_roi: Tensor, index: int) -> int | None:
 
 def _best_iou(depths: _Depths, by_anchor: Tensor, by_roi: Tensor, index: int) -> float:
     """Of refined boxes where one fits, else of decoded boxes where one fits, else of all anchors and boxes."""
-    refined, decoded, anchors = depths.refined_iou(index), depths.decoded_iou[:, index], depths.anchor_iou[:, index]
+    refined, decoded, anchors = (
+        depths.refined_iou(index),
+        depths.decoded_iou[:, index],
+        depths.anchor_iou[:, index],
+    )
     if len(by_roi) and int(by_roi.max()) >= 0:
         return float(refined.max())
     if int(by_anchor.max()) > int(Rung.ANCHOR_FIT):

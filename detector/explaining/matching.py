@@ -45,7 +45,9 @@ def overlaps(boxes: Tensor, truth: GroundTruth) -> Tensor:
     return torch.where(whole > 0, inner / whole, torch.zeros_like(inner))
 
 
-def match_detections(boxes: Tensor, labels: Tensor, scores: Tensor, truth: GroundTruth, iou: float = 0.5) -> Matches:
+def match_detections(
+    boxes: Tensor, labels: Tensor, scores: Tensor, truth: GroundTruth, iou: float = 0.5
+) -> Matches:
     """COCO's greedy matching (pycocotools `COCOeval.evaluateImg`), all classes at once.
 
     In order of score each detection takes the free object of its category with the highest IoU of at least

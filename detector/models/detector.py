@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from threading import RLock
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
@@ -14,12 +14,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torch import nn
+    from torchvision.models.detection.roi_heads import RoIHeads
+    from torchvision.models.detection.rpn import RegionProposalNetwork
 
-_LOCKS: WeakKeyDictionary[nn.Module, RLock] = WeakKeyDictionary()  # type: ignore[type-arg]
+    class TwoStageModel(GeneralizedRCNN):
+        """What a type checker must know of a `GeneralizedRCNN`; at run time it is that class."""
+
+        rpn: RegionProposalNetwork
+        roi_heads: RoIHeads
+else:
+    TwoStageModel = GeneralizedRCNN
+
+_LOCKS: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()
 _LOCKS_GUARD = RLock()
 
 
-def lock_of(model: nn.Module) -> RLock:
+def lock_of(model: nn.Module) -> Any:  # noqa: ANN401 - `RLock` is a function, its type has no name
     """The one lock of `model`: two threads that capture from one model would mix their tensors."""
     with _LOCKS_GUARD:
         return _LOCKS.setdefault(model, RLock())
@@ -37,7 +47,7 @@ class Detector:
         metadata: what the file said of itself (recipe, seed, measured metrics); empty for a bare model.
     """
 
-    model: GeneralizedRCNN
+    model: TwoStageModel
     categories: tuple[str, ...]
     name: str = "detector"
     notes: tuple[str, ...] = ()
@@ -72,7 +82,9 @@ class Detector:
             TypeError: not a `GeneralizedRCNN`.
             ValueError: a number of names that does not fit the model's class scores.
         """
-        return cls(model, _full_categories(model, categories), name or type(model).__name__)
+        return cls(
+            cast(TwoStageModel, model), _full_categories(model, categories), name or type(model).__name__
+        )
 
     @property
     def num_classes(self) -> int:
@@ -80,7 +92,7 @@ class Detector:
         return len(self.categories)
 
     @property
-    def lock(self) -> RLock:
+    def lock(self) -> Any:  # noqa: ANN401
         """Hold this while running the model; see `lock_of`."""
         return lock_of(self.model)
 

@@ -16,8 +16,8 @@ from torchvision.models.detection.rpn import concat_box_prediction_layers
 from detector.data.ground_truth import GroundTruth
 from detector.tracing.head import roi_levels
 from detector.tracing.raw import RawForward
-from detector.tracing.replay import Replayer
 from detector.tracing.recorded import recorded_view
+from detector.tracing.replay import Replayer
 from detector.tracing.thresholds import Thresholds
 from detector.tracing.trace import (
     BackboneStage,
@@ -67,10 +67,10 @@ def assemble_traces(forward: RawForward, detector: Detector, names: Sequence[str
     return traces
 
 
-def _need(value: object) -> list[Tensor]:
+def _need(value: list[Tensor] | None) -> list[Tensor]:
     if value is None:
         raise RuntimeError("a stage of the model did not run; is it a torchvision GeneralizedRCNN?")
-    return value  # type: ignore[return-value]
+    return value
 
 
 def _input_stage(forward: RawForward, index: int, name: str) -> InputStage:
@@ -78,7 +78,9 @@ def _input_stage(forward: RawForward, index: int, name: str) -> InputStage:
     assert network is not None
     pixels = (image * 255).round().clamp(0, 255).to(torch.uint8)
     height, width = image.shape[-2:]
-    return InputStage(name, pixels, network.tensors[index].detach(), (height, width), network.image_sizes[index])
+    return InputStage(
+        name, pixels, network.tensors[index].detach(), (height, width), network.image_sizes[index]
+    )
 
 
 def _slice(maps: dict[str, Tensor] | None, index: int) -> dict[str, Tensor]:
@@ -111,7 +113,9 @@ def _split_heads(forward: RawForward, detector: Detector) -> list[HeadStage]:
         for value in (forward.class_logits, forward.box_deltas, forward.embedding, forward.pooled)
     ]
     return [
-        HeadStage(box, torch.full((len(box),), -1, device=box.device), roi_levels(pool, box, names), *of_image)
+        HeadStage(
+            box, torch.full((len(box),), -1, device=box.device), roi_levels(pool, box, names), *of_image
+        )
         for box, *of_image in zip(boxes, *parts, strict=True)
     ]
 
@@ -125,7 +129,9 @@ def _detections(forward: RawForward, heads: list[HeadStage], index: int) -> Dete
     """The model's output for one image, copied: the caller may change what it was given."""
     if forward.training or not isinstance(forward.output, list):
         empty = heads[index].boxes.new_zeros
-        return Detections(empty((0, 4)), empty(0), torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64))
+        return Detections(
+            empty((0, 4)), empty(0), torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
+        )
     counts = [len(found["labels"]) for found in forward.output]
     found = {name: value.detach().clone() for name, value in forward.output[index].items()}
     labels = found["labels"]

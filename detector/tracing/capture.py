@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.data.images import InputImage, read_image
-from detector.models.detector import Detector, lock_of
+from detector.models.detector import Detector, TwoStageModel, lock_of
 from detector.tracing.assemble import assemble_traces
 from detector.tracing.looking import looking
 from detector.tracing.raw import RawForward
@@ -22,8 +22,6 @@ from detector.tracing.spies import MatcherSpy, SamplerSpy
 from detector.tracing.trace import Trace
 
 if TYPE_CHECKING:
-    from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
-
     from detector.data.ground_truth import GroundTruth
 
 Source = Any  # whatever `read_image` takes
@@ -64,13 +62,13 @@ class Recorder:
                 stack.enter_context(spy.installed())
             yield self
 
-    def _spies(self, model: GeneralizedRCNN) -> Iterator[MatcherSpy | SamplerSpy]:
+    def _spies(self, model: TwoStageModel) -> Iterator[MatcherSpy | SamplerSpy]:
         def running() -> RawForward | None:
             return self._running
 
-        for owner, prefix in ((model.rpn, "rpn"), (model.roi_heads, "roi")):
-            yield MatcherSpy(owner, prefix, running)
-            yield SamplerSpy(owner, prefix, running)
+        for spy in (MatcherSpy, SamplerSpy):
+            yield spy(model.rpn, "rpn", running)
+            yield spy(model.roi_heads, "roi", running)
 
     def _begin(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if get_ident() != self._thread or len(self.traces) >= self._limit:
@@ -112,7 +110,7 @@ class Recorder:
         return hook
 
 
-def _stages(model: GeneralizedRCNN) -> Iterator[tuple[nn.Module, Note]]:
+def _stages(model: TwoStageModel) -> Iterator[tuple[nn.Module, Note]]:
     """The modules to listen to, each with what its output holds."""
     heads = model.roi_heads
     body = getattr(model.backbone, "body", None)
@@ -123,7 +121,10 @@ def _stages(model: GeneralizedRCNN) -> Iterator[tuple[nn.Module, Note]]:
     yield model.rpn.anchor_generator, _noting("anchors")
     yield model.rpn.head, _note_pair("rpn_objectness", "rpn_deltas")
     yield model.rpn, lambda _forward, _args, output: iter([("proposals", output[0])])
-    yield heads.box_roi_pool, lambda _forward, args, output: iter([("roi_boxes", args[1]), ("pooled", output)])
+    yield (
+        heads.box_roi_pool,
+        lambda _forward, args, output: iter([("roi_boxes", args[1]), ("pooled", output)]),
+    )
     yield heads.box_head, _noting("embedding")
     yield heads.box_predictor, _note_pair("class_logits", "box_deltas")
     for name, stage in (("mask_predictor", "mask_logits"), ("keypoint_predictor", "keypoint_logits")):
@@ -155,7 +156,7 @@ def _note_transform(forward: RawForward, _args: Any, output: Any) -> Iterator[tu
 
 @contextmanager
 def recording(
-    model: GeneralizedRCNN | Detector, categories: Sequence[str] | None = None, *, limit: int = 64
+    model: TwoStageModel | Detector, categories: Sequence[str] | None = None, *, limit: int = 64
 ) -> Iterator[Recorder]:
     """Listen to the caller's own forwards of `model`, in inference or training mode; the loop stays as it is.
 

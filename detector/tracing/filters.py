@@ -161,7 +161,9 @@ def filter_proposals(
     # The model takes the sigmoid after the top-n, on a shorter tensor; the last bit may depend on the place.
     scores = scores.index_copy(0, top, torch.sigmoid(rpn.objectness[top]))
     fate = torch.full((len(boxes),), int(ProposalFate.BELOW_TOP_N), dtype=torch.uint8, device=boxes.device)
-    alive = _drop(fate, top, box_ops.remove_small_boxes(boxes[top], rules.rpn_min_size), ProposalFate.TOO_SMALL)
+    alive = _drop(
+        fate, top, box_ops.remove_small_boxes(boxes[top], rules.rpn_min_size), ProposalFate.TOO_SMALL
+    )
     passed = torch.where(scores[alive] >= thresholds.rpn_score)[0]
     alive = _drop(fate, alive, passed, ProposalFate.LOW_SCORE)
     ledger = Ledger(ProposalFate, fate, alive, boxes, scores, levels, alive, thresholds.rpn_nms, alive)

@@ -96,7 +96,9 @@ class HeadTable:
         if len(rows) == len(captured.boxes) and torch.equal(rows, torch.arange(len(rows))):
             return self.captured
         rows = rows.to(captured.boxes.device)
-        return DecodedHead(_select(self._known.stage, rows), self._known.boxes[rows], self._known.scores[rows])
+        return DecodedHead(
+            _select(self._known.stage, rows), self._known.boxes[rows], self._known.scores[rows]
+        )
 
     def look(self, anchors: Tensor, boxes: Tensor) -> HeadStage:
         """Run RoIAlign, box head and predictor on `boxes` [R, 4], network frame."""

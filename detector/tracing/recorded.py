@@ -83,7 +83,9 @@ def _anchor_samples(
     )
 
 
-def _roi_samples(forward: RawForward, trace: Trace, image: int, objects: Tensor, sample: SamplerCall) -> RoiSamples:
+def _roi_samples(
+    forward: RawForward, trace: Trace, image: int, objects: Tensor, sample: SamplerCall
+) -> RoiSamples:
     source = torch.where(sample.positives[image] | sample.negatives[image])[0]
     labels = sample.labels[image][source]
     matched = torch.full_like(source, -1)
@@ -107,7 +109,9 @@ def _anchor_shares(trace: Trace, anchors: AnchorSamples, sampled: int) -> tuple[
     bbox = torch.zeros_like(cls)
     drawn = torch.cat((anchors.positives, anchors.negatives))
     wanted = anchors.labels[drawn].to(cls.dtype)
-    cls[drawn] = F.binary_cross_entropy_with_logits(trace.rpn.objectness[drawn], wanted, reduction="none") / sampled
+    cls[drawn] = (
+        F.binary_cross_entropy_with_logits(trace.rpn.objectness[drawn], wanted, reduction="none") / sampled
+    )
     bbox[anchors.positives] = _box_error(trace.rpn.deltas, anchors.targets, anchors.positives) / sampled
     return cls, bbox
 

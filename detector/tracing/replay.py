@@ -93,6 +93,7 @@ class Replayer:
         self._lock = RLock()
         self._decoded = trace.rules.rpn_coder.decode(trace.rpn.deltas, [trace.rpn.anchors]).reshape(-1, 4)
         self._table = HeadTable(trace, detector)
+        self._first_half: tuple[tuple[float, ...], Ledger[ProposalFate], DecodedHead] | None = None
 
     def replay(self, thresholds: Thresholds | None = None) -> Replay:
         """Run both filters again; the thresholds of the capture by default.
@@ -107,8 +108,7 @@ class Replayer:
         thresholds = thresholds or self.trace.thresholds
         trace = self.trace
         with self._lock, torch.no_grad():
-            proposals = self.proposals(thresholds)
-            head = self._head_of(proposals)
+            proposals, head = self._up_to_the_head(thresholds)
             detections = filter_detections(head.boxes, head.scores, thresholds, trace.rules)
         return Replay(trace, thresholds, proposals, detections, head.stage, head.scores, head.boxes)
 
@@ -128,6 +128,16 @@ class Replayer:
             features = self._table.look(stage.anchor[rois], stage.boxes[rois]).features
         assert features is not None
         return features
+
+    def _up_to_the_head(self, thresholds: Thresholds) -> tuple[Ledger[ProposalFate], DecodedHead]:
+        """The half that box thresholds do not touch; the last one is remembered, for a box slider that moves."""
+        key = (
+            thresholds.rpn_pre_nms_top_n, thresholds.rpn_post_nms_top_n, thresholds.rpn_nms, thresholds.rpn_score,
+        )  # fmt: skip
+        if self._first_half is None or self._first_half[0] != key:
+            proposals = self.proposals(thresholds)
+            self._first_half = key, proposals, self._head_of(proposals)
+        return self._first_half[1:]
 
     def _head_of(self, proposals: Ledger[ProposalFate]) -> DecodedHead:
         if self.trace.mode == "training" or not self.trace.faithful:

@@ -41,7 +41,9 @@ def training_trace(detector: Detector, trace: Trace, seed: int = 0) -> Trace:
     """
     truth = trace.ground_truth
     if truth is None:
-        raise ValueError(f"{trace.input.name} has no ground truth; the training view needs the objects' boxes")
+        raise ValueError(
+            f"{trace.input.name} has no ground truth; the training view needs the objects' boxes"
+        )
     image = trace.input.pixels.to(trace.input.tensor) / 255
     target = _full_target(detector, truth, trace.input.image_size, image.device)
     recorder = Recorder(detector, limit=1)
@@ -75,7 +77,7 @@ def _full_target(
     count, heads = len(target["labels"]), detector.model.roi_heads
     if heads.has_mask():
         target["masks"] = torch.zeros((count, *size), dtype=torch.uint8, device=device)
-    if heads.has_keypoint():
+    if heads.keypoint_predictor is not None:
         points = heads.keypoint_predictor.kps_score_lowres.out_channels
         target["keypoints"] = torch.zeros((count, points, 3), device=device)
     return target
@@ -87,4 +89,6 @@ def _reindex(view: TrainingView | None, kept: Tensor) -> TrainingView | None:
         return view
     full = [torch.where(match >= 0, kept.to(match.device)[match.clamp(min=0)], match)
             for match in (view.anchors.matched, view.rois.matched)]  # fmt: skip
-    return replace(view, anchors=replace(view.anchors, matched=full[0]), rois=replace(view.rois, matched=full[1]))
+    return replace(
+        view, anchors=replace(view.anchors, matched=full[0]), rois=replace(view.rois, matched=full[1])
+    )

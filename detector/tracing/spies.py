@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-
 class _Spy:
     """Stands in for an attribute of `owner` that is called, and passes everything on to it."""
 
     attribute: str
 
-    def __init__(self, owner: nn.Module, prefix: Literal["rpn", "roi"], running: Callable[[], RawForward | None]) -> None:
+    def __init__(
+        self, owner: nn.Module, prefix: Literal["rpn", "roi"], running: Callable[[], RawForward | None]
+    ) -> None:
         self._owner, self._prefix, self._running = owner, prefix, running
         self._wrapped = getattr(owner, self.attribute)
 
@@ -64,5 +65,7 @@ class SamplerSpy(_Spy):
         forward = self._running()
         if forward is not None:
             # The caller's list is reused and its entries replaced; the tensors themselves are not written to.
-            setattr(forward, f"{self._prefix}_sample", SamplerCall(list(labels), list(positives), list(negatives)))
+            setattr(
+                forward, f"{self._prefix}_sample", SamplerCall(list(labels), list(positives), list(negatives))
+            )
         return positives, negatives

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+    from detector.models.detector import TwoStageModel
 
 _SHARES = ("rpn_nms", "rpn_score", "box_score", "box_nms")
 _COUNTS = ("rpn_pre_nms_top_n", "rpn_post_nms_top_n", "box_limit")
@@ -58,10 +58,10 @@ class Thresholds:
         if unknown:
             names = ", ".join(field.name for field in dataclasses.fields(self))
             raise ValueError(f"no threshold is called {sorted(unknown)[0]!r}; there are {names}")
-        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+        return dataclasses.replace(self, **changes)
 
     @classmethod
-    def from_model(cls, model: GeneralizedRCNN, *, training: bool = False) -> Thresholds:
+    def from_model(cls, model: TwoStageModel, *, training: bool = False) -> Thresholds:
         """What `model` applies in inference mode, or in training mode (other top-n of the RPN)."""
         mode = "training" if training else "testing"
         rpn, heads = model.rpn, model.roi_heads
@@ -75,7 +75,7 @@ class Thresholds:
             box_limit=int(heads.detections_per_img),
         )
 
-    def apply_to(self, model: GeneralizedRCNN, *, training: bool = False) -> None:
+    def apply_to(self, model: TwoStageModel, *, training: bool = False) -> None:
         """Write these thresholds into `model`, in place; the RPN's top-n of the other mode stays."""
         mode = "training" if training else "testing"
         rpn, heads = model.rpn, model.roi_heads

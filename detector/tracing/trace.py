@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+    from detector.models.detector import TwoStageModel
 
     from detector.data.ground_truth import GroundTruth
     from detector.tracing.samples import TrainingView
 
 Size = tuple[int, int]
+Weights = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,20 +167,20 @@ class FilterRules:
             (only the class with the highest probability, and only if it is not the background).
     """
 
-    rpn_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
-    box_weights: tuple[float, ...] = (10.0, 10.0, 5.0, 5.0)
+    rpn_weights: Weights = (1.0, 1.0, 1.0, 1.0)
+    box_weights: Weights = (10.0, 10.0, 5.0, 5.0)
     delta_clip: float = 4.135166556742356
     rpn_min_size: float = 1e-3
     box_min_size: float = 1e-2
     detection_rule: Literal["per_class", "best_class"] = "per_class"
 
     @classmethod
-    def from_model(cls, model: GeneralizedRCNN) -> FilterRules:
+    def from_model(cls, model: TwoStageModel) -> FilterRules:
         """The rules `model` follows."""
         rpn, heads = model.rpn, model.roi_heads
         return cls(
-            rpn_weights=tuple(map(float, rpn.box_coder.weights)),
-            box_weights=tuple(map(float, heads.box_coder.weights)),
+            rpn_weights=_weights(rpn.box_coder),
+            box_weights=_weights(heads.box_coder),
             delta_clip=float(heads.box_coder.bbox_xform_clip),
             rpn_min_size=float(rpn.min_size),
             detection_rule=getattr(heads, "detection_rule", "per_class"),
@@ -235,11 +236,11 @@ class Trace:
 
     def to_image(self, boxes: Tensor) -> Tensor:
         """Boxes [..., 4] from the network frame to the image frame (torchvision's `resize_boxes`)."""
-        return resize_boxes(boxes.reshape(-1, 4), self.input.network_size, self.input.image_size).reshape(boxes.shape)
+        return _resize(boxes, self.input.network_size, self.input.image_size)
 
     def to_network(self, boxes: Tensor) -> Tensor:
         """Boxes [..., 4] from the image frame to the network frame (torchvision's `resize_boxes`)."""
-        return resize_boxes(boxes.reshape(-1, 4), self.input.image_size, self.input.network_size).reshape(boxes.shape)
+        return _resize(boxes, self.input.image_size, self.input.network_size)
 
     def with_source(self, pixels: Tensor, ground_truth: GroundTruth | None) -> Trace:
         """A copy that shows `pixels` (uint8 [3, H, W]) and knows the objects of the image."""
@@ -257,3 +258,12 @@ class Trace:
         from detector.tracing.trace_file import load_trace
 
         return load_trace(path)
+
+
+def _resize(boxes: Tensor, old: Size, new: Size) -> Tensor:
+    return resize_boxes(boxes.reshape(-1, 4), list(old), list(new)).reshape(boxes.shape)
+
+
+def _weights(coder: BoxCoder) -> Weights:
+    x, y, width, height = map(float, coder.weights)
+    return x, y, width, height

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-PATIENCE_MS = 60_000  # a first run imports torch and loads the detector, on two busy cores
+PATIENCE_MS = 120_000  # a first run imports torch and loads the detector, on two busy cores
 
 FLAGS = [
     "--headless",
@@ -30,10 +30,11 @@ def chromium_launch_options() -> dict[str, Any]:
 
 
 def open_app(page: Page, url: str) -> None:
-    """Open a page of the app and wait until it has drawn itself."""
+    """Open a page of the app and wait until it has drawn itself, without an error."""
     page.goto(url)
     expect(page.locator("[data-testid=stMainBlockContainer]")).to_be_visible(timeout=PATIENCE_MS)
     wait_until_idle(page)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
 def wait_until_idle(page: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import torch
 import torchvision.models.detection as zoo
@@ -34,7 +35,7 @@ def build_detector(name: str, seed: int = 0) -> Detector:
         if name in PYRAMIDS:
             config = PyramidConfig(
                 num_classes=6, body="small", channels=16, hidden=24, min_size=128, max_size=192,
-                detection_rule=name.removeprefix("pyramid_"),  # type: ignore[arg-type]
+                detection_rule=name.removeprefix("pyramid_"),
             )  # fmt: skip
             model: FasterRCNN = build_pyramid(config)
         else:
@@ -58,13 +59,17 @@ def calibrate_norms(model: FasterRCNN) -> None:
     Without, random weights make features that are the same everywhere to eight digits: every score is a tie.
     """
 
-    def adopt(norm: nn.Module, args: tuple[Tensor, ...]) -> None:
+    def adopt(norm: Any, args: tuple[Tensor, ...]) -> None:
         variance = args[0].var(dim=(0, 2, 3)) + 1e-30
-        norm.running_mean.copy_(args[0].mean(dim=(0, 2, 3)))  # type: ignore[operator]
-        norm.running_var.copy_(variance)  # type: ignore[operator]
-        norm.weight.copy_(((variance + norm.eps) / variance).sqrt())  # type: ignore[operator]
+        norm.running_mean.copy_(args[0].mean(dim=(0, 2, 3)))
+        norm.running_var.copy_(variance)
+        norm.weight.copy_(((variance + norm.eps) / variance).sqrt())
 
-    norms = [module for module in model.backbone.modules() if isinstance(module, FrozenBatchNorm2d | nn.BatchNorm2d)]
+    norms = [
+        module
+        for module in model.backbone.modules()
+        if isinstance(module, FrozenBatchNorm2d | nn.BatchNorm2d)
+    ]
     handles = [norm.register_forward_pre_hook(adopt) for norm in norms]
     with torch.no_grad():
         model.backbone(random_image(99, (128, 192))[None] * 4 - 2)
@@ -87,7 +92,7 @@ def single_map_detector(seed: int = 0) -> Detector:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         backbone = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 16, 3, 4, 1), nn.ReLU())
-        backbone.out_channels = 16  # type: ignore[assignment]
+        backbone.out_channels = 16
         model = FasterRCNN(
             backbone, num_classes=4, min_size=96, max_size=128,
             rpn_anchor_generator=AnchorGenerator(((16, 32, 64),), ((0.5, 1.0, 2.0),)),
@@ -105,7 +110,9 @@ def random_image(seed: int = 0, size: tuple[int, int] = (96, 128)) -> Tensor:
     return (image + 0.1 * torch.rand((3, *size), generator=generator)).clamp(0, 1)
 
 
-def random_truth(seed: int = 0, size: tuple[int, int] = (96, 128), count: int = 4, classes: int = 6) -> GroundTruth:
+def random_truth(
+    seed: int = 0, size: tuple[int, int] = (96, 128), count: int = 4, classes: int = 6
+) -> GroundTruth:
     """A few boxes inside an image of `size`."""
     generator = torch.Generator().manual_seed(seed)
     height, width = size

@@ -48,7 +48,7 @@ def model_state(model: nn.Module) -> dict[str, object]:
         "matchers": [(model.rpn.proposal_matcher, model.rpn.fg_bg_sampler),
                      (model.roi_heads.proposal_matcher, model.roi_heads.fg_bg_sampler)],
         "random": torch.get_rng_state(),
-        "thresholds": Thresholds.from_model(model),  # type: ignore[arg-type]
+        "thresholds": Thresholds.from_model(model),
     }  # fmt: skip
 
 

@@ -1,0 +1,8 @@
+"""Run every benchmark, one after the other."""
+
+from __future__ import annotations
+
+from benchmarks import box_what_if, capture, rpn_what_if
+
+for benchmark in (capture, box_what_if, rpn_what_if):
+    benchmark.run()

@@ -1,0 +1,134 @@
+"""A trace as one file that opens anywhere, without the model's code and without unpickling.
+
+Tensors lie under the path of their field (`rpn.anchors`, `backbone.pyramid/0`); all else is one JSON document.
+Feature maps and pooled features are stored in half precision, or left out; everything that replays is exact.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from detector.data.ground_truth import GroundTruth
+from detector.data.sealed import KIND_KEY, Sealed, read_sealed, write_sealed
+from detector.tracing.samples import AnchorSamples, Losses, RoiSamples, TrainingView
+from detector.tracing.thresholds import Thresholds
+from detector.tracing.trace import (
+    BackboneStage,
+    Detections,
+    FilterRules,
+    HeadStage,
+    InputStage,
+    RpnStage,
+    Trace,
+)
+
+_KIND = "trace"
+_DOCUMENT = "trace"
+_HALF_MAX = 65504.0
+_RECORDS = (
+    InputStage, BackboneStage, RpnStage, HeadStage, Detections, Thresholds, FilterRules, GroundTruth,
+    TrainingView, AnchorSamples, RoiSamples, Losses,
+)  # fmt: skip
+_NAMED = {record.__name__: record for record in _RECORDS}
+
+
+def save_trace(trace: Trace, path: str | Path, *, features: bool = True) -> None:
+    """Write `trace` to one file, complete or not at all.
+
+    Args:
+        trace: what to write.
+        path: the file; its folder must exist.
+        features: keep feature maps and pooled features, in half precision; without them the file is small.
+
+    Raises:
+        ValueError: the folder does not exist.
+        OSError: the file cannot be written.
+    """
+    tensors: dict[str, Tensor] = {}
+    document = _pack(_reduced(trace, features=features), "", tensors)
+    write_sealed(Path(path), _KIND, tensors, {_DOCUMENT: json.dumps(document)})
+
+
+def load_trace(path: str | Path) -> Trace:
+    """Read a trace; the model is not needed, and nothing that the file holds is run.
+
+    Raises:
+        ValueError: no such file, not a trace, damaged, changed, or of another version; names the file.
+    """
+    path = Path(path)
+    try:
+        sealed = read_sealed(path.read_bytes())
+        return _trace_of(sealed)
+    except OSError as error:
+        raise ValueError(f"{path}: the trace cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _trace_of(sealed: Sealed) -> Trace:
+    kind = sealed.entries.get(KIND_KEY)
+    if kind != _KIND:
+        raise ValueError(f"it is not a trace but {f'a {kind}' if kind else 'a foreign safetensors file'}")
+    try:
+        fields = {
+            name: _unpack(value, sealed.tensors)
+            for name, value in json.loads(sealed.entries[_DOCUMENT]).items()
+        }
+        return Trace(**fields)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"the trace lacks something or holds too much ({error})") from error
+
+
+def _reduced(trace: Trace, *, features: bool) -> Trace:
+    def maps(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: _halve(value) for name, value in values.items()} if features else {}
+
+    backbone = BackboneStage(maps(trace.backbone.body), maps(trace.backbone.pyramid), exact=False)
+    pooled = trace.head.features
+    head = dataclasses.replace(
+        trace.head, features=_halve(pooled) if features and pooled is not None else None
+    )
+    return dataclasses.replace(trace, backbone=backbone, head=head)
+
+
+def _halve(value: Tensor) -> Tensor:
+    fits = value.numel() == 0 or float(value.abs().max()) <= _HALF_MAX
+    return value.half() if fits else value
+
+
+def _pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401 - any field of any record
+    """A value as JSON; tensors go into `tensors` under the path of their field."""
+    if isinstance(value, Tensor):
+        tensors[name] = value
+        return {"tensor": name}
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        packed = {key: _pack(item, f"{name}.{key}".lstrip("."), tensors) for key, item in fields.items()}
+        return packed if isinstance(value, Trace) else {"record": type(value).__name__, "fields": packed}
+    if isinstance(value, Mapping):
+        return {"maps": {key: _pack(item, f"{name}/{key}", tensors) for key, item in value.items()}}
+    if isinstance(value, tuple):
+        return {"tuple": [_pack(item, name, tensors) for item in value]}
+    return value
+
+
+def _unpack(value: Any, tensors: Mapping[str, Tensor]) -> Any:  # noqa: ANN401
+    """The inverse of `_pack`; half precision comes back as float32, so that everything computes with it."""
+    if not isinstance(value, dict):
+        return value
+    if "tensor" in value:
+        tensor = tensors[value["tensor"]]
+        return tensor.float() if tensor.dtype == torch.float16 else tensor
+    if "record" in value:
+        fields = {name: _unpack(item, tensors) for name, item in value["fields"].items()}
+        return _NAMED[value["record"]](**fields)
+    if "maps" in value:
+        return {name: _unpack(item, tensors) for name, item in value["maps"].items()}
+    return tuple(_unpack(item, tensors) for item in value["tuple"])
