@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 # Written last, so an install that broke off does not count.
 INSTALLED := .venv/.installed
 
-.PHONY: app test lint bench weights clean
+.PHONY: app test lint bench weights screenshots clean
 .DELETE_ON_ERROR:
 
 app: $(INSTALLED)
@@ -36,6 +36,10 @@ bench: $(INSTALLED)
 # Trains the bundled detector again: under 45 minutes on two cores.
 weights: $(INSTALLED)
 	$(BIN)/python -m detector.training.shapes_recipe
+
+# Pictures of every page from the running app, for README and docs.
+screenshots: $(INSTALLED)
+	PYTHONPATH=tests $(BIN)/python -m support.screenshots
 
 # The tool that builds the package comes first and pinned; pip would fetch its newest for itself otherwise.
 $(INSTALLED): pyproject.toml constraints.txt

@@ -3,6 +3,7 @@
 from detector.data.ground_truth import GroundTruth
 from detector.explaining.ladder import diagnose
 from detector.models.detector import Detector
+from detector.models.zoo import load_detector
 from detector.tracing.capture import capture, recording
 from detector.tracing.filters import DetectionFate, ProposalFate
 from detector.tracing.replay import Replay, Replayer
@@ -20,5 +21,6 @@ __all__ = [
     "Trace",
     "capture",
     "diagnose",
+    "load_detector",
     "recording",
 ]

@@ -37,17 +37,25 @@ class GroundTruth:
         boxes = boxes.reshape(0, 4) if boxes.numel() == 0 else boxes
         count = len(labels)
         if boxes.ndim != 2 or boxes.shape[1] != 4:
-            raise ValueError(f"ground-truth boxes have shape {tuple(boxes.shape)}; expected [G, 4] as x1, y1, x2, y2")
+            raise ValueError(
+                f"ground-truth boxes have shape {tuple(boxes.shape)}; expected [G, 4] as x1, y1, x2, y2"
+            )
         if len(boxes) != count:
-            raise ValueError(f"{len(boxes)} ground-truth boxes but {count} labels; give one label for each box")
+            raise ValueError(
+                f"{len(boxes)} ground-truth boxes but {count} labels; give one label for each box"
+            )
         _refuse_first(~torch.isfinite(boxes).all(dim=1), boxes, "is not finite")
-        _refuse_first((boxes[:, 2:] <= boxes[:, :2]).any(dim=1), boxes, "has no area (expected x2 > x1 and y2 > y1)")
+        _refuse_first(
+            (boxes[:, 2:] <= boxes[:, :2]).any(dim=1), boxes, "has no area (expected x2 > x1 and y2 > y1)"
+        )
         _refuse_first(labels < 1, labels, "is not a category (0 is background, categories start at 1)")
         crowd, ids = (torch.as_tensor(value) for value in (self.crowd, self.ids))
         crowd = torch.zeros(count, dtype=torch.bool) if len(crowd) == 0 else crowd.to(torch.bool)
         ids = torch.arange(count) if len(ids) == 0 else ids.to(torch.int64)
         if len(crowd) != count or len(ids) != count:
-            raise ValueError(f"{count} objects but {len(crowd)} crowd flags and {len(ids)} ids; give one for each")
+            raise ValueError(
+                f"{count} objects but {len(crowd)} crowd flags and {len(ids)} ids; give one for each"
+            )
         for name, value in (("boxes", boxes), ("labels", labels), ("crowd", crowd), ("ids", ids)):
             object.__setattr__(self, name, value)
 

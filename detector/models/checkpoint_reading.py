@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
-import json
 import pickle
 import re
 import threading
@@ -18,12 +17,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
 import torch
 
-from detector.models.checkpoint_files import CHECKSUM_KEY, FORMAT_KEY, FORMAT_VERSION, checksum
+from detector.data.sealed import KIND_KEY, read_sealed
 
+CHECKPOINT_KIND = "checkpoint"
 _STATE_KEYS = ("state_dict", "model", "model_state_dict")
 _TAR_MAGIC = slice(257, 262)
 # torch keeps its list of safe globals per process: two loads at once would undo each other's.
@@ -62,9 +60,13 @@ def read_checkpoint_file(path: Path) -> CheckpointFile:
         state, beside, entries = *_find_state(content), {}
     elif data[_TAR_MAGIC] == b"ustar":
         raise ValueError("a tar archive is not a checkpoint; unpack it and give the file inside")
+    elif data[8:9] != b"{":
+        raise ValueError("not a checkpoint; expected safetensors, or what torch.save writes")
     else:
-        state, entries = _read_safetensors(data)
-        beside = {}
+        sealed = read_sealed(data)
+        state, entries, beside = sealed.tensors, sealed.entries, {}
+        if entries and entries.get(KIND_KEY) != CHECKPOINT_KIND:
+            raise ValueError(f"it is a {entries.get(KIND_KEY)}, not a checkpoint")
     return CheckpointFile(path, hashlib.sha256(data).hexdigest(), state, entries, beside)
 
 
@@ -78,28 +80,6 @@ def _read_bytes(path: Path) -> bytes:
     if not data:
         raise ValueError("the file is empty")
     return data
-
-
-def _read_safetensors(data: bytes) -> tuple[Mapping[str, object], Mapping[str, str]]:
-    if data[8:9] != b"{":
-        raise ValueError("not a checkpoint; expected safetensors, or what torch.save writes")
-    try:
-        tensors = safetensors.torch.load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    except Exception as error:  # a lying header fails in many ways
-        raise ValueError(f"the safetensors file is damaged or half-written ({error})") from error
-    entries = header.get("__metadata__", {})
-    if FORMAT_KEY not in entries:
-        return tensors, {}
-    if entries[FORMAT_KEY] != FORMAT_VERSION:
-        raise ValueError(
-            f"its format version is {entries[FORMAT_KEY]!r}; this Boxscope reads {FORMAT_VERSION!r}"
-        )
-    if checksum(tensors, entries) != entries.get(CHECKSUM_KEY):
-        raise ValueError(
-            "its contents do not fit its SHA-256: the file was changed or damaged; fetch it again"
-        )
-    return tensors, entries
 
 
 def _unpickle(data: bytes) -> object:

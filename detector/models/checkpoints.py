@@ -12,10 +12,10 @@ from typing import Any
 from torch import Tensor
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
+from detector.data.sealed import write_sealed
 from detector.models.architectures import Hints, has_frozen_norm, infer_blueprint
 from detector.models.blueprints import Blueprint
-from detector.models.checkpoint_files import write_checkpoint_file
-from detector.models.checkpoint_reading import CheckpointFile, read_checkpoint_file
+from detector.models.checkpoint_reading import CHECKPOINT_KIND, CheckpointFile, read_checkpoint_file
 from detector.models.detector import Detector
 from detector.models.families import PYRAMID
 from detector.models.published import FAMILIES_WITHOUT_EPS, PublishedFile, coco_names, find_published
@@ -58,7 +58,7 @@ def save_checkpoint(
         "categories": json.dumps(detector.categories),
         "metadata": _to_json(dict(metadata or {})),
     }
-    return write_checkpoint_file(Path(path), state, entries)
+    return write_sealed(Path(path), CHECKPOINT_KIND, state, entries)
 
 
 def _to_json(metadata: dict[str, Any]) -> str:
@@ -107,8 +107,8 @@ def _load_own(file: CheckpointFile, hints: Hints, categories: Sequence[str] | No
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"its header does not describe a detector ({error})") from error
     model = _filled(blueprint, clean_state(file.state).tensors)
-    wrapped = Detector.wrap(model, categories or names, name=name)
-    return Detector(model, wrapped.categories, name, (), MappingProxyType(metadata))
+    detector = Detector.wrap(model, categories or names, name=name)
+    return replace(detector, metadata=MappingProxyType(metadata))
 
 
 def _load_foreign(
@@ -132,8 +132,7 @@ def _load_foreign(
         _norm_note(blueprint, published, hints),
         _left_out_note(state),
     )
-    categories = Detector.wrap(model, names).categories
-    return Detector(model, categories, name, tuple(note for note in notes if note))
+    return replace(Detector.wrap(model, names, name=name), notes=tuple(note for note in notes if note))
 
 
 def _filled(blueprint: Blueprint, tensors: Mapping[str, Tensor]) -> GeneralizedRCNN:

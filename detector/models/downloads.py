@@ -24,18 +24,20 @@ def fetch_weights(weights: WeightsEnum) -> dict[str, Tensor]:
     Raises:
         ValueError: neither in the cache nor to be downloaded, or damaged in the cache; names file and folder.
     """
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / published_name(weights)
+    cached = cached_file(weights)
     if not cached.exists():
         _probe(weights, cached)
     try:
         return weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except Exception as error:  # the network, the disk and the unpickler each have their own
-        what = (
-            f"{cached} is damaged; delete it, and it is fetched again"
-            if cached.exists()
-            else _offline(cached)
-        )
-        raise ValueError(f"{what} ({error})") from error
+        if not cached.exists():
+            raise ValueError(f"{_offline(cached)} ({error})") from error
+        raise ValueError(f"{cached} is damaged or holds code; delete it, and it is fetched again") from error
+
+
+def cached_file(weights: WeightsEnum) -> Path:
+    """Where torch hub keeps these weights."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / published_name(weights)
 
 
 def _probe(weights: WeightsEnum, cached: Path) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import torchvision
 from torch import nn
@@ -94,6 +94,11 @@ class PyramidConfig:
             )
         if self.first_stage not in (1, 2):
             raise ValueError(f"first_stage is {self.first_stage}; expected 1 or 2 (three stages must follow)")
+        if self.body not in get_args(Body):
+            raise ValueError(f"body is {self.body!r}; expected one of {', '.join(get_args(Body))}")
+        for name in ("channels", "hidden", "min_size", "max_size", "rois_per_image"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected 1 or more")
         if self.hard_negative_by not in ("iou", "score"):
             raise ValueError(f"hard_negative_by is {self.hard_negative_by!r}; expected 'iou' or 'score'")
         if self.detection_rule not in ("best_class", "per_class"):

@@ -184,7 +184,8 @@ class PyramidRoIHeads(RoIHeads):
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """The box filter, one image at a time; under `best_class` every RoI brings one class at most."""
         counts = [len(boxes) for boxes in proposals]
-        decoded = self.box_coder.decode(box_regression, proposals)[:, 0].split(counts)
+        # Without a single RoI the coder returns no axis for the classes.
+        decoded = self.box_coder.decode(box_regression, proposals).reshape(-1, 4).split(counts)
         scores = F.softmax(class_logits, -1).split(counts)
         kept = [self._filter(b, s, shape) for b, s, shape in zip(decoded, scores, image_shapes, strict=True)]
         return [k[0] for k in kept], [k[1] for k in kept], [k[2] for k in kept]

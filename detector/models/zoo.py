@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from detector.models.architectures import Hints
 from detector.models.blueprints import Blueprint
 from detector.models.checkpoints import load_checkpoint
 from detector.models.detector import Detector
-from detector.models.downloads import fetch_weights
+from detector.models.downloads import cached_file, fetch_weights
 from detector.models.families import TORCHVISION_NAMES
 from detector.models.published import coco_names
 
@@ -113,17 +114,21 @@ def _load_torchvision(
         return _load_random(name, categories)
     chosen = _choose_weights(name, weights)
     fetch_weights(chosen)
-    with torch.random.fork_rng(devices=[]):
-        model = getattr(torchvision_detection, name)(weights=chosen).eval()
-    names = Detector.wrap(model, categories or chosen.meta["categories"]).categories
-    return Detector(model, names, name)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            model = getattr(torchvision_detection, name)(weights=chosen).eval()
+    except RuntimeError as error:
+        raise ValueError(
+            f"{cached_file(chosen)} does not fit {name}; delete it, and it is fetched again"
+        ) from error
+    return Detector.wrap(model, categories or chosen.meta["categories"], name=name)
 
 
 def _load_random(name: str, categories: Sequence[str] | None) -> Detector:
     names = coco_names(name) if categories is None else _with_background(categories)
     model = Blueprint(name, {"num_classes": len(names)}).build()
     note = 'the weights are random: its detections mean nothing (give weights="DEFAULT" for trained ones)'
-    return Detector(model, names, name, (note,))
+    return replace(Detector.wrap(model, names, name=name), notes=(note,))
 
 
 def _with_background(categories: Sequence[str]) -> tuple[str, ...]:

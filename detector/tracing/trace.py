@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from detector.models.detector import TwoStageModel
-
     from detector.data.ground_truth import GroundTruth
+    from detector.models.detector import TwoStageModel
     from detector.tracing.samples import TrainingView
 
 Size = tuple[int, int]

@@ -23,7 +23,7 @@ NAMES = ("background", "disc", "star", "ring")
 MOBILE = "fasterrcnn_mobilenet_v3_large_320_fpn"
 
 
-def seeded(build: Callable[[], Any], seed: int = 0) -> Any:  # noqa: ANN401 - any model
+def seeded(build: Callable[[], Any], seed: int = 0) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build().eval()
@@ -41,7 +41,7 @@ def default_pyramid() -> PyramidDetector:
 
 
 @cache
-def mobile() -> Any:  # noqa: ANN401
+def mobile() -> Any:
     return seeded(lambda: detection.fasterrcnn_mobilenet_v3_large_320_fpn(
         weights=None, weights_backbone=None, num_classes=5, min_size=64, max_size=96,
     ))  # fmt: skip
@@ -63,7 +63,7 @@ def assert_same_model(loaded: nn.Module, model: nn.Module) -> None:
             assert torch.equal(got[1], want[1])
 
 
-def refusal(path: Path, **hints: Any) -> str:  # noqa: ANN401
+def refusal(path: Path, **hints: Any) -> str:
     with pytest.raises(ValueError) as caught:
         load_detector(path, **hints)
     sentence = str(caught.value)
@@ -72,7 +72,7 @@ def refusal(path: Path, **hints: Any) -> str:  # noqa: ANN401
     return sentence
 
 
-def meta_state(name: str, **keywords: Any) -> dict[str, Tensor]:  # noqa: ANN401
+def meta_state(name: str, **keywords: Any) -> dict[str, Tensor]:
     """Names and shapes of a model that torchvision itself builds, at no cost."""
     with torch.device("meta"):
         return dict(getattr(detection, name)(weights=None, weights_backbone=None, **keywords).state_dict())
