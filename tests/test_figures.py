@@ -56,6 +56,13 @@ def drawn_boxes(figure: go.Figure, name: str) -> np.ndarray:
     return np.stack((xs[:, :5].min(1), ys[:, :5].min(1), xs[:, :5].max(1), ys[:, :5].max(1)), axis=1)
 
 
+def decoded(data: str) -> np.ndarray:
+    """A base64 JPEG as OpenCV reads it, uint8 [H, W, 3] in blue, green, red."""
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    return image
+
+
 def decoded_by_hand(replay: Replay, anchor: int) -> list[float]:
     """The clipped box of one anchor, image frame, in plain arithmetic."""
     trace = replay.trace
@@ -102,7 +109,7 @@ def test_the_image_arrives_as_a_jpeg_of_the_same_colours() -> None:
     pixels[0, :, :32], pixels[2, :, 32:] = 230, 200
     figure = picture(pixels)
     kind, data = figure.layout.images[0].source.split(",")
-    image = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+    image = decoded(data)
     assert kind == "data:image/jpeg;base64"
     assert image.shape == (40, 64, 3)
     assert np.abs(image[20, 10].astype(int) - (0, 0, 230)).max() < 8  # OpenCV: blue, green, red
@@ -112,7 +119,7 @@ def test_the_image_arrives_as_a_jpeg_of_the_same_colours() -> None:
 def test_a_large_image_is_sent_smaller_but_keeps_its_pixel_axes() -> None:
     figure = picture(torch.zeros(3, 1000, 4000, dtype=torch.uint8))
     data = figure.layout.images[0].source.split(",")[1]
-    image = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+    image = decoded(data)
     assert image.shape == (400, 1600, 3)
     assert tuple(figure.layout.xaxis.range) == (0, 4000)
 
@@ -158,6 +165,10 @@ def test_the_legend_names_and_counts_and_escapes() -> None:
     html = legend_html([BoxGroup(torch.zeros(1200, 4), "a <b>", palette.ORANGE, dash="dash")])
     assert "a &lt;b&gt; 1,200" in html
     assert "dashed #E69F00" in html
+    html = legend_html([BoxGroup(torch.zeros(50, 4), "kept", palette.ACCENT, total=300)])
+    assert "kept 50 of 300" in html
+    html = legend_html([BoxGroup(torch.zeros(1, 4), "selected", palette.ACCENT, counted=False)])
+    assert "selected</span>" in html
 
 
 def test_a_path_of_no_boxes_is_empty() -> None:
@@ -349,10 +360,11 @@ def test_the_recall_bars_add_up_to_the_objects() -> None:
 def test_rpn_tables_say_what_the_ledger_says() -> None:
     replay = replayed()
     levels = rpn_tables.level_table(replay)
-    assert levels["anchors"].sum() == len(replay.proposals)
-    assert levels["proposals"].sum() == len(replay.proposals.kept)
+    assert sum(levels["anchors"].tolist()) == len(replay.proposals)
+    assert sum(levels["proposals"].tolist()) == len(replay.proposals.kept)
     assert (
-        levels["top-n"].sum() == len(replay.proposals) - replay.proposals.counts()[ProposalFate.BELOW_TOP_N]
+        sum(levels["top-n"].tolist())
+        == len(replay.proposals) - replay.proposals.counts()[ProposalFate.BELOW_TOP_N]
     )
     anchors = rpn.top_anchors(replay, 9)
     table = rpn_tables.anchor_table(replay, anchors)
@@ -387,8 +399,8 @@ def test_sampled_anchors_are_drawn_where_they_are_and_targets_on_their_objects()
     assert counts["positive"] + counts["negative"] + counts["ignored"] == len(trace.rpn.anchors)
     table = rpn_tables.sample_table(replay, view)
     assert len(table) == len(view.anchors.positives) + len(view.anchors.negatives)
-    assert table["objectness loss"].sum() == pytest.approx(view.losses.rpn_cls, rel=1e-4)
-    assert table["box loss"].sum() == pytest.approx(view.losses.rpn_bbox, rel=1e-4)
+    assert sum(table["objectness loss"].tolist()) == pytest.approx(view.losses.rpn_cls, rel=1e-4)
+    assert sum(table["box loss"].tolist()) == pytest.approx(view.losses.rpn_bbox, rel=1e-4)
 
 
 # --- Fast R-CNN ---
@@ -501,7 +513,7 @@ def test_the_refinement_table_is_before_after_and_their_difference() -> None:
 def test_the_slot_ledger_adds_up(name: str) -> None:
     replay = replayed(name)
     table = slot_ledger_table(replay)
-    assert table["slots"].sum() == len(replay.detections)
+    assert sum(table["slots"].tolist()) == len(replay.detections)
     assert ("other class" in table["fate"].tolist()) == (name == "pyramid_best_class")
 
 
@@ -550,10 +562,11 @@ def test_an_overlay_cuts_the_padding_off_and_stretches_the_rest_over_the_image()
 def test_a_grid_shows_each_channel_in_its_place() -> None:
     maps = torch.rand(5, 7, 7, generator=torch.Generator().manual_seed(0))
     grid = feature_maps.channel_grid(maps, torch.tensor([4, 0, 2]), columns=2, cell=14)
-    assert grid.shape == (29, 29, 3)
-    assert np.array_equal(grid[1:14:2, 1:14:2], feature_maps.colorize(maps[4]))
-    assert np.array_equal(grid[16:29:2, 1:14:2], feature_maps.colorize(maps[2]))
-    assert (grid[:, 14] == 255).all() and (grid[15:, 15:] == 255).all()
+    assert grid.shape == (29, 29, 4)
+    assert np.array_equal(grid[1:14:2, 1:14:2, :3], feature_maps.colorize(maps[4]))
+    assert np.array_equal(grid[16:29:2, 1:14:2, :3], feature_maps.colorize(maps[2]))
+    assert (grid[:, 14, 3] == 0).all() and (grid[15:, 15:, 3] == 0).all()
+    assert (grid[:14, :14, 3] == 255).all()
 
 
 def test_a_cell_heatmap_keeps_every_value() -> None:
@@ -594,4 +607,4 @@ def test_the_module_tree_counts_every_parameter_once(name: str) -> None:
     assert outputs["rpn"] == f"{len(replay.proposals.kept):,} proposals"
     assert ("roi_heads.mask_predictor" in outputs) == name.startswith("maskrcnn")
     table = module_tree.module_table(rows)
-    assert table["share"][[row.depth == 0 for row in rows]].sum() == pytest.approx(1)
+    assert sum(table["share"][[row.depth == 0 for row in rows]].tolist()) == pytest.approx(1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from viz_app.figures.words import latex_count
+
 PATIENCE = 120
 
 
@@ -83,7 +85,7 @@ def test_the_level_table_has_a_row_for_each_level_whatever_the_view() -> None:
     for view in ("Objectness", "Filters"):
         choose_view(test, view)
         levels = next(table.value for table in test.dataframe if "map, cells" in table.value)
-        assert levels["anchors"].sum() == len(test.session_state["replay"].proposals)
+        assert sum(levels["anchors"].tolist()) == len(test.session_state["replay"].proposals)
 
 
 def test_the_objectness_view_tables_the_anchors_of_the_chosen_level() -> None:
@@ -142,9 +144,8 @@ def test_the_fast_rcnn_page_opens_on_the_most_probable_roi(model: str, truth: bo
 
 def test_no_detection_is_told_by_the_slots_and_their_fates() -> None:
     test = open_page("fast_rcnn", box_score=1.0)
-    ledger = next(table.value for table in test.dataframe if "slots" in table.value).set_index("fate")[
-        "slots"
-    ]
+    table = next(table.value for table in test.dataframe if "slots" in table.value)
+    ledger = dict(zip(table["fate"].tolist(), table["slots"].tolist(), strict=True))
     assert ledger["kept"] == 0
     assert ledger["low score"] == len(test.session_state["replay"].detections)
 
@@ -165,9 +166,19 @@ def test_rois_that_the_capture_never_saw_have_features_too() -> None:
 
 def test_what_happens_here_speaks_of_this_image() -> None:
     test = open_page("rpn")
-    assert f"{len(test.session_state['replay'].trace.rpn.anchors):,}" in words(test)
+    assert latex_count(len(test.session_state["replay"].trace.rpn.anchors)) in words(test)
     test = open_page("fast_rcnn")
     replay = test.session_state["replay"]
     rois, classes = replay.class_scores.shape
     assert f"{rois * (classes - 1):,}" in words(test)
     assert "Lin et al. 2017" in words(test)
+
+
+@pytest.mark.parametrize("model", ["pyramid_best_class", "maskrcnn_resnet50_fpn", "single map"])
+def test_display_formulas_stand_on_lines_of_their_own(model: str) -> None:
+    # Text after an opening `$$` makes Markdown read on to the end of the page as one broken formula.
+    for page in ("rpn", "fast_rcnn"):
+        lines = words(open_page(page, model)).splitlines()
+        fences = [line for line in lines if "$$" in line]
+        assert fences and all(line == "$$" for line in fences)
+        assert len(fences) % 2 == 0

@@ -1,0 +1,69 @@
+"""Pieces that the stage pages share: the picture with its legend, and a table with one selected row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from viz_app.figures.picture import CONFIG, BoxGroup, legend_html
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+    from streamlit.elements.lib.column_types import ColumnConfig
+
+    from detector.tracing.trace import Trace
+
+PROBABILITY = st.column_config.NumberColumn(format="%.3f")
+BAR = st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)
+_ROW_HEIGHT = 35
+_TABLE_HEIGHT = 265  # seven rows: leaves room for the numbers of the selected one beside the picture
+IOU = st.column_config.NumberColumn(format="%.2f")
+
+
+def show_picture(figure: go.Figure, groups: Sequence[BoxGroup], key: str, scale: str = "") -> None:
+    """The picture, a line that names what is drawn on it, and the colours of a heat map as HTML."""
+    st.plotly_chart(figure, config=CONFIG, key=key)
+    drawn = [group for group in groups if len(group)]
+    if drawn:
+        st.html(legend_html(drawn))
+    if scale:
+        st.html(scale)
+
+
+def select_row(
+    table: pd.DataFrame,
+    key: str,
+    columns: Mapping[str, ColumnConfig | None],
+    *,
+    required: bool = False,
+) -> int | None:
+    """A table in which one row can be selected; the place of that row, or None.
+
+    Args:
+        table: the rows.
+        key: of the widget; another key forgets the selection.
+        columns: formats by column name; None hides a column.
+        required: one row is always selected, the first one to begin with.
+    """
+    event = st.dataframe(
+        table,
+        hide_index=True,
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row-required" if required else "single-row",
+        column_config=dict(columns),
+        height=min(_TABLE_HEIGHT, _ROW_HEIGHT * (len(table) + 1) + 2),
+    )
+    rows = event["selection"]["rows"]
+    # A table that became shorter may still report a row that is gone.
+    if rows and rows[0] < len(table):
+        return int(rows[0])
+    return 0 if required and len(table) else None
+
+
+def image_key(trace: Trace) -> str:
+    """Names image and detector, for the keys of widgets that belong to one image."""
+    return f"{trace.detector}.{trace.input.name}"

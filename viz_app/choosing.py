@@ -1,0 +1,174 @@
+"""Sidebar widgets that say which detector and which image are wanted; nothing is loaded here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from detector.data.images import read_image
+from detector.models.families import MOBILENETS, TORCHVISION_NAMES
+from viz_app import resources, state
+from viz_app.figures.words import plural
+from viz_app.links import DEFAULT_MODEL
+from viz_app.problems import as_sentence, show_problem
+from viz_app.resources import DetectorSpec
+from viz_app.scenes import ImageChoice, digest
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+REFUSED = "refused"
+"""Name under which a session remembers what could not be opened, and why."""
+
+_FILE, _UPLOAD = "checkpoint file", "uploaded checkpoint"
+_INFERRED = "as the file says"
+_OWN, _RANDOM = "torchvision's own", "random"
+_MODEL, _WEIGHTS, _PATH, _IMAGE = "model", "weights", "path", "image"
+
+
+def choose_detector() -> DetectorSpec | None:
+    """The detector that the widgets ask for; None while a path or a file is still missing."""
+    asked = state.choice()
+    known = (DEFAULT_MODEL, *TORCHVISION_NAMES)
+    state.seed_widget(_MODEL, asked.model if asked.model in known else _FILE)
+    kind = st.selectbox(
+        "Detector",
+        (*known, _FILE, _UPLOAD),
+        key=_MODEL,
+        format_func=_detector_label,
+        on_change=_other_detector,
+    )
+    if kind == _UPLOAD:
+        return _uploaded_detector()
+    if kind == _FILE:
+        state.seed_widget(_PATH, "" if asked.model in known else asked.model)
+        path = st.text_input(
+            "Path of the checkpoint",
+            key=_PATH,
+            placeholder="runs/x/best.safetensors",
+            on_change=_other_detector,
+        ).strip()
+        return DetectorSpec(path, architecture=_architecture()) if path else None
+    if kind == DEFAULT_MODEL:
+        return DetectorSpec(DEFAULT_MODEL)
+    state.seed_widget(_WEIGHTS, _RANDOM if asked.weights is None and asked.model == kind else _OWN)
+    weights = st.segmented_control(
+        "Weights", (_OWN, _RANDOM), key=_WEIGHTS, required=True, on_change=_other_detector,
+        help="torchvision's own weights are downloaded once; random ones show the stages without a download.",
+    )  # fmt: skip
+    return DetectorSpec(kind, "DEFAULT" if weights == _OWN else None)
+
+
+def choose_image(box: DeltaGenerator) -> ImageChoice | None:
+    """The image that the widgets ask for, a bundled scene or an upload; problems go to `box`.
+
+    None only where the bundled scenes are missing and nothing was uploaded.
+    """
+    chooser = st.container()
+    with st.expander("Open images …", icon=":material/upload:"):
+        files = st.file_uploader(
+            "Images", accept_multiple_files=True, key="uploads", label_visibility="collapsed"
+        )
+    uploads, fresh = _read_uploads(files, box)
+    images = {image.key: image for image in (*_bundled(box), *uploads)}
+    if not images:
+        return None
+    if fresh is not None:
+        state.set_widget(_IMAGE, fresh)
+        _other_image()
+    _seed_image(images)
+    with chooser:
+        key = st.selectbox(
+            "Image",
+            list(images),
+            key=_IMAGE,
+            format_func=lambda key: _image_label(images[key]),
+            on_change=_other_image,
+        )
+    return images[key]
+
+
+def _bundled(box: DeltaGenerator) -> tuple[ImageChoice, ...]:
+    try:
+        return resources.scenes()
+    except (OSError, ValueError) as problem:
+        show_problem(box, problem)
+        return ()
+
+
+def _seed_image(images: dict[str, ImageChoice]) -> None:
+    """Take the image of the link, or the first one; also where an upload that was shown is gone."""
+    first = next(iter(images))
+    if state.widget(_IMAGE) is None:
+        asked = state.choice().image
+        if asked is not None and asked not in images:
+            state.notice(f"There is no bundled image called {asked!r}; the first one is shown")
+        state.set_widget(_IMAGE, asked if asked in images else first)
+    elif state.widget(_IMAGE) not in images:
+        state.set_widget(_IMAGE, first)
+
+
+def _read_uploads(files: list[UploadedFile], box: DeltaGenerator) -> tuple[list[ImageChoice], str | None]:
+    """Images among the uploaded files, and the key of the first one that came in this run."""
+    before: dict[str, ImageChoice | str] = state.remembered("uploads", {})
+    now = {file.file_id: before.get(file.file_id) or _check_upload(file) for file in files}
+    state.remember("uploads", now)
+    for problem in (outcome for outcome in now.values() if isinstance(outcome, str)):
+        show_problem(box, problem)
+    images = {outcome.key: outcome for outcome in now.values() if isinstance(outcome, ImageChoice)}
+    fresh = (
+        outcome.key for name, outcome in now.items() if name not in before and not isinstance(outcome, str)
+    )
+    return list(images.values()), next(fresh, None)
+
+
+def _check_upload(file: UploadedFile) -> ImageChoice | str:
+    """The image, or the sentence that says why it is none."""
+    data = file.getvalue()
+    try:
+        read_image(data, name=file.name)
+    except ValueError as error:
+        return as_sentence(error)
+    sha256 = digest(data)
+    return ImageChoice(f"upload:{sha256}", file.name, sha256, data, file.name)
+
+
+def _uploaded_detector() -> DetectorSpec | None:
+    file = st.file_uploader("Checkpoint", key="checkpoint", on_change=_other_detector)
+    if file is None:
+        return None
+    data = file.getvalue()
+    return DetectorSpec(file.name, data=data, sha256=digest(data), architecture=_architecture())
+
+
+def _architecture() -> str | None:
+    """Only the two MobileNets have to be told apart by hand: their tensors are alike."""
+    chosen = st.selectbox(
+        "Architecture", (_INFERRED, *MOBILENETS), key="architecture", on_change=_other_detector
+    )
+    return None if chosen == _INFERRED else chosen
+
+
+def _detector_label(kind: str) -> str:
+    return f"{kind} · bundled" if kind == DEFAULT_MODEL else f"{kind} …" if kind in (_FILE, _UPLOAD) else kind
+
+
+def _image_label(image: ImageChoice) -> str:
+    if image.annotations is None:
+        return image.label
+    return f"{image.label} · {plural(len(image.annotations.truth), 'object')}"
+
+
+def _other_detector() -> None:
+    """Another model has thresholds of its own, and asking again is worth a try."""
+    state.forget_notices()
+    state.remember(REFUSED, {})
+    state.choose(replace(state.choice(), thresholds=(), object=None))
+
+
+def _other_image() -> None:
+    state.forget_notices()
+    state.choose(replace(state.choice(), object=None))

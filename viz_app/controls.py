@@ -1,0 +1,110 @@
+"""The sidebar: detector, image and thresholds give the scene; after a problem the last scene stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from detector.explaining.ladder import diagnose
+from detector.tracing.thresholds import Thresholds
+from viz_app import resources, state
+from viz_app.choosing import REFUSED, choose_detector, choose_image
+from viz_app.knobs import threshold_sliders
+from viz_app.links import DEFAULT_MODEL
+from viz_app.problems import show_notice, show_problem
+from viz_app.resources import DetectorSpec
+from viz_app.scene import Scene
+from viz_app.scenes import ImageChoice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streamlit.delta_generator import DeltaGenerator
+
+    from detector.explaining.ladder import Diagnosis
+    from detector.tracing.replay import Replayer
+
+_SHOWN = "shown"
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What is looked at: an image through a detector."""
+
+    detector: DetectorSpec
+    image: ImageChoice
+
+
+def choose_scene(box: DeltaGenerator) -> Scene | None:
+    """Draw the sidebar; the scene it asks for, or the last one that worked, or None when nothing ever did.
+
+    Args:
+        box: where problems are told.
+    """
+    with st.sidebar:
+        wanted = choose_detector()
+        image = choose_image(box)
+        found = None if image is None else _open(wanted, image, box)
+        if found is None:
+            return None
+        subject, replayer = found
+        state.remember(_SHOWN, subject)
+        model = resources.detector(subject.detector)
+        thresholds = threshold_sliders(Thresholds.from_model(model.model), subject.detector.key)
+    replay = replayer.replay(thresholds)
+    truth = replayer.trace.ground_truth
+    diagnosis = None if truth is None else diagnose(replay, truth)
+    _forget_unknown_object(diagnosis)
+    for sentence in state.notices():
+        show_notice(box, sentence)
+    _mirror(subject)
+    return Scene(model, replayer.trace, replayer, replay, diagnosis)
+
+
+def _forget_unknown_object(diagnosis: Diagnosis | None) -> None:
+    """A link may name an object that this image does not have."""
+    asked = state.choice().object
+    known = () if diagnosis is None else [verdict.object for verdict in diagnosis.verdicts]
+    if asked is not None and asked not in known:
+        state.notice(f"The link was followed without one part: this image has no object #{asked}")
+        state.choose(replace(state.choice(), object=None))
+
+
+def _open(
+    wanted: DetectorSpec | None, image: ImageChoice, box: DeltaGenerator
+) -> tuple[_Subject, Replayer] | None:
+    """The first of the wanted scene, the one shown before, and the bundled one that can be opened."""
+    # Not tried again with every slider: a download that fails may take a while to do so.
+    refused: dict[str, str] = state.remembered(REFUSED, {})
+    for subject in _in_order(wanted, image):
+        key = f"{subject.detector.key}|{subject.image.key}"
+        try:
+            if key not in refused:
+                return subject, resources.replayer(subject.detector, subject.image)
+        except (ValueError, OSError) as problem:
+            refused = {**refused, key: str(problem)}
+            state.remember(REFUSED, refused)
+        show_problem(box, refused[key])
+    return None
+
+
+def _in_order(wanted: DetectorSpec | None, image: ImageChoice) -> Iterator[_Subject]:
+    before: _Subject | None = state.remembered(_SHOWN, None)
+    if wanted is not None:
+        yield _Subject(wanted, image)
+    elif before is not None:
+        yield _Subject(before.detector, image)
+    if before is not None:
+        yield before
+    yield _Subject(DetectorSpec(DEFAULT_MODEL), image)
+
+
+def _mirror(subject: _Subject) -> None:
+    """Put what is shown into the choice and the address; an upload has no link, so it is left out."""
+    spec, image = subject.detector, subject.image
+    model = DEFAULT_MODEL if spec.data is not None else spec.source
+    named = image.key if image.is_bundled else None
+    state.choose(replace(state.choice(), model=model, weights=spec.weights, image=named))
+    state.mirror_in_address()

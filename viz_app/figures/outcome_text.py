@@ -1,0 +1,64 @@
+"""The last step of the detector in words, with an image's own numbers, for "What happens here"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from detector.tracing.filters import DetectionFate
+
+if TYPE_CHECKING:
+    from detector.tracing.replay import Replay
+
+_SOURCES = "Ren et al. 2015, *Faster R-CNN*, section 3; Girshick 2015, *Fast R-CNN*, section 2."
+
+
+def outcome_words(replay: Replay) -> str:
+    """The step in one sentence."""
+    rois, categories = replay.class_scores.shape
+    counts = replay.detections.counts()
+    over = len(replay.detections) - counts[DetectionFate.LOW_SCORE] - counts[DetectionFate.OTHER_CLASS]
+    winners = counts[DetectionFate.KEPT] + counts[DetectionFate.OVER_LIMIT]
+    return (
+        f"{rois:,} RoIs × {categories - 1} classes = {len(replay.detections):,} slots; "
+        f"{over:,} pass the score; per-class NMS keeps {winners:,}"
+    )
+
+
+def outcome_text(replay: Replay) -> str:
+    """The step in Markdown, one point for each thing it does."""
+    rois, categories = replay.class_scores.shape
+    counts, knobs = replay.detections.counts(), replay.thresholds
+    shared = replay.class_boxes.shape[1] == 1
+    boxes = "**one** box, whatever the class" if shared else f"**{categories}** boxes, one for each class"
+    points = (
+        f"The RPN left **{rois:,}** proposals; each became one RoI of 7 × 7 features.",
+        f"The head gave each RoI **{categories}** class logits (the first is the background) and {boxes}. "
+        "Softmax turns the logits into probabilities that add up to 1; boxes come as deltas on the RoI.",
+        f"Every pair of RoI and class is one slot: {rois:,} × {categories - 1} = "
+        f"**{len(replay.detections):,}**. {_dropped(replay, counts)}",
+        f"NMS, class by class: **{counts[DetectionFate.SUPPRESSED]:,}** overlap a better slot of their class "
+        f"by an IoU of more than {knobs.box_nms:g} and are suppressed.",
+        f"The best {knobs.box_limit:,} stay: **{counts[DetectionFate.OVER_LIMIT]:,}** are over the limit, "
+        f"and **{counts[DetectionFate.KEPT]:,}** are detections.",
+    )
+    return "\n".join(f"{number}. {point}" for number, point in enumerate(points, 1)) + f"\n\n{_SOURCES}"
+
+
+def no_detection_words(replay: Replay) -> str:
+    """Why there is no detection, and what to do about it."""
+    if len(replay.proposals.kept) == 0:
+        return "No detection: the RPN left no proposal. Lower **min. objectness** in the sidebar."
+    return (
+        f"No detection: no class of any RoI scores over {replay.thresholds.box_score:g}. "
+        "Lower **Score** in the sidebar."
+    )
+
+
+def _dropped(replay: Replay, counts: dict[DetectionFate, int]) -> str:
+    knobs, smallest = replay.thresholds, replay.trace.rules.box_min_size
+    other = counts[DetectionFate.OTHER_CLASS]
+    winner = f"**{other:,}** lost their RoI to another class or to the background, " if other else ""
+    return (
+        f"{winner}**{counts[DetectionFate.LOW_SCORE]:,}** have a probability of {knobs.box_score:g} or less, "
+        f"**{counts[DetectionFate.TOO_SMALL]:,}** are smaller than {smallest:g} px."
+    )

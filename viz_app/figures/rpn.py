@@ -1,0 +1,218 @@
+"""The RPN before its filters: objectness over the image, the strongest anchors, and what they were moved to.
+
+Shapes: `N` anchors, `A` anchors per cell, (h, w) cells of a level. Boxes and positions are in the **image**
+frame unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from plotly.colors import sequential
+from torch import Tensor
+
+from detector.tracing.filters import ProposalFate
+from detector.tracing.replay import Replay
+from detector.tracing.trace import Trace
+from viz_app.figures.charts import calm
+from viz_app.figures.palette import (
+    ACCENT,
+    DARK_HALO,
+    GREY,
+    LIGHT_HALO,
+    SELECTED,
+    fate_color,
+    fate_words,
+    with_alpha,
+)
+from viz_app.figures.picture import BoxGroup, picture
+from viz_app.figures.words import size_words
+
+# Viridis, nearly transparent where nothing is found: the image stays visible, and what is found shines.
+COLORSCALE = [
+    (place, with_alpha(color, 0.25 + 0.75 * place))
+    for place, color in zip(
+        np.linspace(0, 1, len(sequential.Viridis)).tolist(), sequential.Viridis, strict=True
+    )
+]
+_BINS = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectnessMap:
+    """Objectness of one level, cut to the cells whose centre lies in the image (the rest is padding).
+
+    Args:
+        values: float [h, w], probabilities.
+        xs: float [w + 1], edges of the columns of cells, px, image frame.
+        ys: float [h + 1], edges of the rows of cells, px, image frame.
+    """
+
+    values: np.ndarray
+    xs: np.ndarray
+    ys: np.ndarray
+
+
+def anchors_of_level(trace: Trace, values: Tensor, level: int) -> Tensor:
+    """The part of `values` [N, ...] that belongs to one level, as [h, w, A, ...]."""
+    part = values.split(trace.rpn.per_level)[level]
+    return part.reshape(*trace.rpn.grid[level], *values.shape[1:])
+
+
+def stride(trace: Trace, level: int) -> float:
+    """Distance of the anchor centres of one level, px, network frame (x direction)."""
+    return trace.input.tensor.shape[-1] / trace.rpn.grid[level][1]
+
+
+def anchor_kinds(trace: Trace, level: int) -> tuple[str, ...]:
+    """Size of each of the A anchors of a cell, `width × height`, px, network frame."""
+    cell = anchors_of_level(trace, trace.rpn.anchors, level)[0, 0]
+    return tuple(size_words(box) for box in cell)
+
+
+def objectness_map(trace: Trace, level: int, kind: int | None = None) -> ObjectnessMap:
+    """Objectness probability of each cell of a level.
+
+    Args:
+        trace: what was captured.
+        level: pyramid level, finest first.
+        kind: which of the A anchors of a cell; the strongest of them when None.
+    """
+    scores = anchors_of_level(trace, trace.rpn.objectness, level).sigmoid()
+    chosen = scores.amax(dim=-1) if kind is None else scores[..., kind]
+    centres = (
+        anchors_of_level(trace, trace.rpn.anchors, level).reshape(*scores.shape, 2, 2).mean(dim=-2)[:, :, 0]
+    )
+    height, width = trace.input.network_size
+    rows = centres[:, 0, 1] < height
+    columns = centres[0, :, 0] < width
+    scale_y, scale_x = (
+        image / network
+        for image, network in zip(trace.input.image_size, trace.input.network_size, strict=True)
+    )
+    return ObjectnessMap(
+        chosen[rows][:, columns].float().cpu().numpy(),
+        _edges((centres[0, columns, 0] * scale_x).tolist(), trace.input.image_size[1]),
+        _edges((centres[rows, 0, 1] * scale_y).tolist(), trace.input.image_size[0]),
+    )
+
+
+def _edges(centres: list[float], side: float) -> np.ndarray:
+    """Halfway between neighbours; the outer cells reach to the image's edges, 0 and `side`."""
+    inner = [(first + second) / 2 for first, second in pairwise(centres)]
+    return np.array([0.0, *inner, float(side)])
+
+
+def objectness_picture(
+    trace: Trace,
+    level: int,
+    kind: int | None = None,
+    *,
+    opacity: float = 0.75,
+    groups: tuple[BoxGroup, ...] = (),
+) -> go.Figure:
+    """The objectness of one level laid over the image, each cell around the centre of its anchors."""
+    found = objectness_map(trace, level, kind)
+    figure = picture(trace.input.pixels, groups)
+    heat = go.Heatmap(
+        z=found.values, x=found.xs, y=found.ys, zmin=0, zmax=1, colorscale=COLORSCALE, opacity=opacity,
+        name="objectness", zsmooth=False,
+        hovertemplate="x %{x:.0f}, y %{y:.0f} px, image frame<br>objectness %{z:.3f}<extra></extra>",
+        showscale=False,
+    )  # fmt: skip
+    figure.add_trace(heat)
+    # Beneath the boxes, over the image.
+    figure.data = (figure.data[-1], *figure.data[:-1])
+    return figure
+
+
+def scale_html(low: str = "0", high: str = "1", name: str = "objectness") -> str:
+    """One line of HTML with the colours of the heat map and what its ends mean."""
+    colors = ",".join(color for _, color in COLORSCALE)
+    bar = f"background:linear-gradient(90deg,{colors});height:8px;width:9em;border-radius:4px"
+    row = "display:flex;align-items:center;gap:0.5em;font-size:0.875rem"
+    return (
+        f'<div style="{row}"><span style="opacity:0.75">{name} {low}</span><span style="{bar}"></span>'
+        f'<span style="opacity:0.75">{high}</span></div>'
+    )
+
+
+def top_anchors(replay: Replay, count: int, level: int | None = None) -> Tensor:
+    """The `count` anchors of highest objectness, int64, best first; of one level, or of all."""
+    logits = replay.trace.rpn.objectness
+    start = 0
+    if level is not None:
+        start = sum(replay.trace.rpn.per_level[:level])
+        logits = logits[start : start + replay.trace.rpn.per_level[level]]
+    return logits.topk(min(count, len(logits))).indices + start
+
+
+def anchor_hover(replay: Replay, anchors: Tensor) -> tuple[str, ...]:
+    """One line for each anchor: objectness, place, size and fate."""
+    trace, ledger = replay.trace, replay.proposals
+    cells = trace.rpn.cell_of(anchors).tolist()
+    boxes = trace.to_image(ledger.boxes[anchors])
+    texts = []
+    for index, (level, y, x, _), box in zip(anchors.tolist(), cells, boxes, strict=True):
+        fate = fate_words(ProposalFate(int(ledger.fate[index])))
+        texts.append(
+            f"anchor {index:,} · {fate}<br>objectness {float(ledger.scores[index]):.3f}<br>"
+            f"level {level}, cell ({y}, {x})<br>{size_words(box)} px, image frame"
+        )
+    return tuple(texts)
+
+
+def top_groups(replay: Replay, anchors: Tensor, *, before: bool = True, after: bool = True) -> list[BoxGroup]:
+    """Anchors dotted, the boxes that the RPN moved them to solid (clipped to the image)."""
+    trace = replay.trace
+    hover = anchor_hover(replay, anchors)
+    groups = []
+    if before:
+        boxes = trace.to_image(trace.rpn.anchors[anchors])
+        groups.append(
+            BoxGroup(boxes, "anchors", "#FFFFFF", dash="dot", width=1.5, halo=DARK_HALO, hover=hover)
+        )
+    if after:
+        boxes = trace.to_image(replay.proposals.boxes[anchors])
+        groups.append(BoxGroup(boxes, "moved by their deltas", ACCENT, width=2, hover=hover))
+    return groups
+
+
+def selected_groups(replay: Replay, anchor: int) -> list[BoxGroup]:
+    """One anchor, dotted, and its decoded box, solid, in the colour of what is selected."""
+    trace, index = replay.trace, torch.tensor([anchor])
+    before = trace.to_image(trace.rpn.anchors[index])
+    after = trace.to_image(replay.proposals.boxes[index])
+    hover = anchor_hover(replay, index)
+    return [
+        BoxGroup(
+            before, "its anchor", SELECTED, counted=False, dash="dot", width=2, halo=DARK_HALO, hover=hover
+        ),
+        BoxGroup(after, "selected", SELECTED, counted=False, width=3, halo=LIGHT_HALO, hover=hover),
+    ]
+
+
+def objectness_histogram(replay: Replay) -> go.Figure:
+    """How many anchors have which objectness: all of them, and those that became proposals. Log count."""
+    scores = replay.proposals.scores.float().cpu().numpy()
+    kept = scores[replay.proposals.kept.cpu().numpy()]
+    edges = np.linspace(0, 1, _BINS + 1)
+    middles = (edges[:-1] + edges[1:]) / 2
+    figure = go.Figure()
+    for values, name, color in (
+        (scores, "all anchors", GREY),
+        (kept, "proposals", fate_color(ProposalFate.KEPT)),
+    ):
+        counts = np.histogram(values, edges)[0]
+        template = f"objectness %{{x:.3f}} ± {0.5 / _BINS:.3f}<br>%{{y:,}} {name}<extra></extra>"
+        figure.add_bar(
+            x=middles, y=counts, width=1 / _BINS, name=name, marker={"color": color, "line": {"width": 0}},
+            opacity=0.55 if color == GREY else 1, hovertemplate=template,
+        )  # fmt: skip
+    figure.update_layout(barmode="overlay")
+    figure.update_yaxes(type="log")
+    return calm(figure, x="objectness probability", y="anchors (log)")

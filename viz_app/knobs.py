@@ -1,0 +1,120 @@
+"""The threshold sliders: what each is called, how far it goes, and the way back to the model's own values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from detector.tracing.thresholds import Thresholds
+from viz_app import state
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One slider.
+
+    Args:
+        field: of `Thresholds`.
+        label: for people.
+        help: one sentence.
+        step: of the slider; a whole number for counts.
+        most: right end of the slider, unless the model's own value is higher.
+    """
+
+    field: str
+    label: str
+    help: str
+    step: float
+    most: float = 1.0
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it counts candidates."""
+        return isinstance(self.step, int)
+
+
+RPN_KNOBS = (
+    Knob(
+        "rpn_nms",
+        "NMS IoU",
+        "A proposal that overlaps a better one of its level by more is suppressed.",
+        0.01,
+    ),
+    Knob(
+        "rpn_pre_nms_top_n",
+        "keep per level",
+        "Best anchors of each level that enter NMS (pre-NMS top-n).",
+        1,
+        2000,
+    ),
+    Knob("rpn_post_nms_top_n", "keep per image", "Proposals that leave the RPN (post-NMS top-n).", 1, 2000),
+    Knob("rpn_score", "min. objectness", "Objectness probability that a proposal must reach.", 0.005),
+)
+BOX_KNOBS = (
+    Knob("box_score", "Score", "Class probability that a detection must exceed.", 0.005),
+    Knob(
+        "box_nms",
+        "NMS IoU",
+        "A detection that overlaps a better one of its class by more is suppressed.",
+        0.01,
+    ),
+    Knob("box_limit", "limit", "Detections per image, the best ones.", 1, 300),
+)
+
+
+def threshold_sliders(own: Thresholds, model: str) -> Thresholds:
+    """Draw all sliders and return their values.
+
+    Args:
+        own: the model's own thresholds, where the sliders start.
+        model: key of the model; another model gets sliders of its own.
+    """
+    wanted = dict(state.choice().thresholds)
+    values = {}
+    for title, knobs in (("RPN filter", RPN_KNOBS), ("Box filter", BOX_KNOBS)):
+        st.caption(title)
+        for knob in knobs:
+            values[knob.field] = _slider(knob, own, wanted, model)
+    st.button(
+        "reset to the model's own", type="tertiary", key="reset", on_click=_reset, args=(own, model),
+        disabled=own.replace(**values) == own,
+    )  # fmt: skip
+    changed = own.replace(**values)
+    differing = sorted((name, value) for name, value in values.items() if value != getattr(own, name))
+    state.choose(replace(state.choice(), thresholds=tuple(differing)))
+    return changed
+
+
+def _slider(knob: Knob, own: Thresholds, wanted: dict[str, float], model: str) -> float:
+    start = getattr(own, knob.field)
+    key = _key(knob, model)
+    state.seed_widget(key, wanted.get(knob.field, start))
+    if knob.is_count:
+        # Fixed once: a slider whose end moves forgets its value.
+        most = state.remembered(f"most.{key}", int(max(knob.most, start, wanted.get(knob.field, 1))))
+        state.remember(f"most.{key}", most)
+        return st.slider(knob.label, 1, most, step=1, key=key, help=knob.help, on_change=state.forget_notices)
+    shown = "%.3f" if knob.step < 0.01 else "%.2f"
+    value = st.slider(
+        knob.label,
+        0.0,
+        1.0,
+        step=knob.step,
+        format=shown,
+        key=key,
+        help=knob.help,
+        on_change=state.forget_notices,
+    )
+    # The browser adds up steps, and 0.1 + 0.2 would stand in the address.
+    return value if value == start else round(value, 6)
+
+
+def _reset(own: Thresholds, model: str) -> None:
+    state.forget_notices()
+    for knob in (*RPN_KNOBS, *BOX_KNOBS):
+        state.set_widget(_key(knob, model), getattr(own, knob.field))
+
+
+def _key(knob: Knob, model: str) -> str:
+    return f"{knob.field}@{model}"

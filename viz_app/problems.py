@@ -1,0 +1,51 @@
+"""One clear sentence in a box for whatever went wrong or deserves care; never a stack trace."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from detector.tracing.trace import Trace
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:])")
+
+
+def literal(text: str) -> str:
+    """Text for a Markdown element, shown as it is: names of files and links may hold anything."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def as_sentence(problem: Exception | str) -> str:
+    """A problem as a sentence: a capital letter where it starts with a word, and a full stop."""
+    text = " ".join(str(problem).split())
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def cautions(trace: Trace) -> tuple[str, ...]:
+    """What a reader must know before trusting the numbers of a trace, a sentence each."""
+    found = []
+    if not trace.faithful:
+        found.append(
+            "The replay does not reproduce this model's own output (it overrides one of torchvision's filters): "
+            "counts and verdicts are those of the replay."
+        )
+    if trace.non_finite:
+        stages = ", ".join(trace.non_finite)
+        found.append(f"NaN or infinite values come up in: {stages}. What follows from there means nothing.")
+    if trace.overwritten:
+        stages = ", ".join(trace.overwritten)
+        found.append(f"The model wrote into its own tensors afterwards; shown is what it left: {stages}.")
+    return tuple(found)
+
+
+def show_problem(box: DeltaGenerator, problem: Exception | str) -> None:
+    """A red box with the sentence of a problem."""
+    box.error(literal(as_sentence(problem)), icon=":material/error:")
+
+
+def show_notice(box: DeltaGenerator, sentence: str) -> None:
+    """A yellow box with a sentence."""
+    box.warning(literal(as_sentence(sentence)), icon=":material/warning:")

@@ -1,0 +1,83 @@
+"""The bundled scenes with what they hold, and the objects of a scene in the words of a detector."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from detector.data.coco import CocoDataset
+from detector.data.datasets import ground_truth_of
+from detector.data.ground_truth import GroundTruth
+from viz_app.bundled import sample_images_folder
+
+if TYPE_CHECKING:
+    from detector.models.detector import Detector
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Annotations:
+    """Objects of one image.
+
+    Args:
+        truth: the objects; their labels index `categories`.
+        categories: names, index 0 is background.
+    """
+
+    truth: GroundTruth
+    categories: tuple[str, ...]
+
+    def known_to(self, detector: Detector) -> GroundTruth | None:
+        """The objects under the detector's own category indices; None where it lacks a category."""
+        names = [self.categories[label] for label in self.truth.labels.tolist()]
+        if not set(names) <= set(detector.categories[1:]):
+            return None
+        labels = torch.tensor([detector.categories.index(name, 1) for name in names], dtype=torch.int64)
+        return GroundTruth(self.truth.boxes, labels, self.truth.crowd, self.truth.ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageChoice:
+    """One image that can be looked at.
+
+    Args:
+        key: what tells it apart: the file name of a bundled scene, or `upload:` and a digest.
+        label: its name for people.
+        sha256: hex digest of the file's bytes.
+        source: the file's path, or its bytes.
+        name: the file name.
+        annotations: its objects, where they are known.
+    """
+
+    key: str
+    label: str
+    sha256: str
+    source: Path | bytes
+    name: str
+    annotations: Annotations | None = None
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether a link can name it."""
+        return isinstance(self.source, Path)
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def bundled_scenes() -> tuple[ImageChoice, ...]:
+    """The bundled scenes, in the order of their annotation file."""
+    dataset = CocoDataset(sample_images_folder())
+    return tuple(_scene(dataset, index) for index in range(len(dataset)))
+
+
+def _scene(dataset: CocoDataset, index: int) -> ImageChoice:
+    path = dataset.image_path(index)
+    known = Annotations(ground_truth_of(dataset[index][1]), dataset.categories)
+    label = path.stem.replace("_", " ")
+    return ImageChoice(path.name, label, digest(path.read_bytes()), path, path.name, known)

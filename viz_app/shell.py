@@ -1,0 +1,95 @@
+"""What every page shares: navigation, sidebar, problems, and the strip on top."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from viz_app import state
+from viz_app.brand import ICON, LOGO, STYLE
+from viz_app.controls import choose_scene
+from viz_app.figures.strip import Stage, strip_of
+from viz_app.figures.strip_html import strip_html
+from viz_app.problems import cautions, show_notice
+from viz_app.strip_component import show_strip
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import Page
+
+    from viz_app.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One page.
+
+    Args:
+        name: of its module in `app_pages`, and its address.
+        title: in the navigation.
+        section: of the navigation.
+        stages: whose chips lead here.
+    """
+
+    name: str
+    title: str
+    section: str
+    stages: tuple[Stage, ...] = ()
+
+
+ENTRIES = (
+    Entry("rpn", "RPN", "Inspect", (Stage.ANCHORS, Stage.TOP_N, Stage.PROPOSALS)),
+    Entry("fast_rcnn", "Fast R-CNN", "Inspect", (Stage.CLASS_SLOTS,)),
+    Entry("full_network", "Full network", "Inspect", (Stage.DETECTIONS,)),
+)
+HOME = "full_network"
+
+
+def main() -> None:
+    """Draw the whole app once."""
+    st.set_page_config(page_title="Boxscope", page_icon=ICON, layout="wide")
+    st.logo(LOGO, size="large", icon_image=ICON)
+    st.html(STYLE)
+    box = st.container()
+    scene = choose_scene(box)
+    pages = {entry.name: _page(entry, scene) for entry in ENTRIES}
+    sections: dict[str, list[Page]] = {}
+    for entry in ENTRIES:
+        sections.setdefault(entry.section, []).append(pages[entry.name])
+    page = st.navigation(sections)
+    if scene is None:
+        return
+    for caution in cautions(scene.trace):
+        show_notice(box, caution)
+    current = next(entry for entry in ENTRIES if pages[entry.name] == page)
+    _strip(scene, current, pages)
+    page.run()
+
+
+def _page(entry: Entry, scene: Scene | None) -> Page:
+    return st.Page(
+        partial(_render, entry.name, scene),
+        title=entry.title,
+        url_path=entry.name,
+        default=entry.name == HOME,
+    )
+
+
+def _render(name: str, scene: Scene | None) -> None:
+    # Imported when it is opened: the first page is there sooner.
+    import_module(f"viz_app.app_pages.{name}").render(scene)
+
+
+def _strip(scene: Scene, current: Entry, pages: dict[str, Page]) -> None:
+    reachable = [stage for entry in ENTRIES for stage in entry.stages]
+    strip = strip_of(scene.replay, scene.diagnosis)
+    click = show_strip(strip_html(strip, current=current.stages, clickable=reachable))
+    if click.object is not None:
+        state.choose(replace(state.choice(), object=click.object))
+        st.switch_page(pages[HOME])
+    for entry in ENTRIES:
+        if click.stage in entry.stages and entry is not current:
+            st.switch_page(pages[entry.name])

@@ -1,0 +1,88 @@
+"""What one browser session has chosen; the only place that touches session state and query parameters.
+
+The choice is copied out of the widgets, because a widget that is not drawn forgets its value, and it is
+mirrored into the address bar, so that copying the address gives a link to the same view.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import streamlit as st
+
+from viz_app.links import Choice, from_query, to_query
+
+Value = TypeVar("Value")
+
+_CHOICE = "boxscope.choice"
+_NOTICES = "boxscope.notices"
+
+
+def choice() -> Choice:
+    """What this session looks at; taken from the link on the first run."""
+    if _CHOICE not in st.session_state:
+        # Later runs do not read the address again: it lags behind the widgets while a slider moves.
+        asked, ignored = from_query(st.query_params.to_dict())
+        st.session_state[_CHOICE] = asked
+        st.session_state[_NOTICES] = ignored
+    return st.session_state[_CHOICE]
+
+
+def choose(chosen: Choice) -> None:
+    """Look at something else."""
+    st.session_state[_CHOICE] = chosen
+
+
+def mirror_in_address() -> None:
+    """Write the choice into the address bar, where it differs."""
+    query = to_query(choice())
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
+
+
+def notices() -> tuple[str, ...]:
+    """Sentences about parts of the link that were ignored, until something is chosen."""
+    choice()
+    return st.session_state[_NOTICES]
+
+
+def notice(sentence: str) -> None:
+    """Add a sentence about the link."""
+    if sentence not in notices():
+        st.session_state[_NOTICES] = (*notices(), sentence)
+
+
+def forget_notices() -> None:
+    """Something was chosen by hand: the link is history."""
+    st.session_state[_NOTICES] = ()
+
+
+def seed_widget(key: str, value: object) -> None:
+    """Give a widget its first value; a value that it already has stays."""
+    if key not in st.session_state:
+        st.session_state[key] = value
+
+
+def set_widget(key: str, value: object) -> None:
+    """Give a widget a value; only before it is drawn in this run, or in a callback."""
+    st.session_state[key] = value
+
+
+def widget(key: str) -> object:
+    """The value of a widget, None before it was ever drawn."""
+    return st.session_state.get(key)
+
+
+def selected_rows(key: str) -> list[int]:
+    """Places of the rows that are selected in a table."""
+    return list(st.session_state[key].selection.rows)
+
+
+def remembered(name: str, default: Value) -> Value:
+    """A value that this session keeps beside its choice; see `remember`."""
+    return st.session_state.get(f"boxscope.{name}", default)
+
+
+def remember(name: str, value: object) -> None:
+    """Keep a value for this session; it is gone when the browser tab closes."""
+    st.session_state[f"boxscope.{name}"] = value
