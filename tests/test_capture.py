@@ -287,6 +287,18 @@ def test_targets_that_do_not_fit_are_refused() -> None:
         Detector.wrap(detector.model, ["one"])
 
 
+@pytest.mark.parametrize("size", [(1, 5000), (5000, 1), (1, 193)])
+def test_an_image_whose_shorter_side_would_vanish_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="shorter side would vanish"):
+        capture(shared_detector("pyramid_best_class"), torch.rand(3, *size))
+
+
+def test_a_thin_image_and_a_single_pixel_are_looked_at() -> None:
+    for size in ((1, 192), (1, 1)):
+        trace = capture(shared_detector("pyramid_best_class"), torch.rand(3, *size))
+        assert trace.faithful and trace.input.image_size == size
+
+
 def test_a_batch_keeps_each_images_own_padding_out() -> None:
     detector = shared_detector("pyramid_best_class")
     small, large = capture_batch(detector, [random_image(0, (64, 64)), random_image(1, (96, 160))])

@@ -201,6 +201,7 @@ def capture_batch(
     inputs = [image if isinstance(image, InputImage) else read_image(image) for image in images]
     known = list(targets) if targets is not None else [None] * len(inputs)
     for source, target in zip(inputs, known, strict=True):
+        _check_shape(detector, source)
         _check_target(detector, source, target)
     device = next(detector.model.parameters()).device
     tensors = [source.tensor.to(device) for source in inputs]
@@ -215,6 +216,20 @@ def capture_batch(
         trace.with_source(source.pixels, target)
         for trace, source, target in zip(recorder.traces, inputs, known, strict=True)
     ]
+
+
+def _check_shape(detector: Detector, source: InputImage) -> None:
+    """Refuse an image so long that the model's resize leaves nothing of its shorter side."""
+    transform: Any = detector.model.transform
+    if transform.fixed_size is not None or transform._skip_resize:
+        return
+    (short, long), most = sorted(source.size), transform.max_size
+    if int(short * min(transform.min_size[-1] / short, most / long)) < 1:
+        height, width = source.size
+        raise ValueError(
+            f"{source.name} is {width} x {height} px: resized to the model's {most} px its shorter side "
+            "would vanish; crop it"
+        )
 
 
 def _check_target(detector: Detector, source: InputImage, target: GroundTruth | None) -> None:

@@ -28,7 +28,7 @@ from detector.tracing.replay import Replayer
 
 WORLD_SEED = 2026
 # The first one opens the app.
-CHOSEN = tuple(range(12))
+CHOSEN = (72, 86, 57, 26, 35, 7, 53, 85, 68, 80, 18, 25)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
