@@ -122,9 +122,9 @@ def test_rasterized_area_is_the_area_of_the_polygon(
     assert (high - low).max() == pytest.approx(size)
     area = _shoelace(placed[0]) - sum(_shoelace(hole) for hole in placed[1:])
     outline = sum(np.linalg.norm(np.diff(c, axis=0, append=c[:1]), axis=1).sum() for c in placed)
-    # OpenCV fills the cells that the outline runs through too: half a fine cell, an eighth of a pixel.
+    # OpenCV fills every fine cell that the outline touches: up to a quarter of a pixel on each side.
     mask = rasterize(placed, side)
-    assert abs(float(mask.sum()) - area) <= outline * 0.2 + 1
+    assert abs(float(mask.sum()) - area) <= outline * 0.25 + 1
     rows, columns = np.nonzero(mask >= 0.5)
     if kind != "crescent":  # its tips are thinner than a pixel
         assert abs(columns.min() - low[0]) <= 3

@@ -63,7 +63,7 @@ class Looked:
         reasons += [f"{of['visible']:.0%} of it in sight"] if of["visible"] < 0.8 and not reasons else []
         reasons += [f"contrast {of['contrast']:.2f}"] if of["contrast"] < 0.14 else []
         reasons += [f"{x2 - x1:.0f}x{y2 - y1:.0f} px"] if max(x2 - x1, y2 - y1) < 20 else []
-        return ", ".join(reasons) or "in full sight"
+        return ", ".join(reasons) or "mostly in sight"
 
 
 def _whole(box: Tensor) -> str:
