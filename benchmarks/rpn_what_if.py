@@ -43,7 +43,7 @@ def _thresholds_that_keep(share: float) -> tuple[Thresholds, float]:
     replayer = Replayer(found, detector)
     best = None
     for step in range(1, 60):
-        changed = found.thresholds.replace(rpn_nms=min(1.0, 0.7 + step * 0.002))
+        changed = found.thresholds.replace(rpn_nms=min(1.0, found.thresholds.rpn_nms + step * 0.002))
         kept = replayer.proposals(changed).kept.tolist()
         seen = sum(anchor in known for anchor in kept) / len(kept)
         if best is None or abs(seen - share) < abs(best[1] - share):
