@@ -45,6 +45,9 @@ class Recorder:
         self._detector, self._limit, self._thread = detector, limit, get_ident()
         self._running: RawForward | None = None
 
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Recorder:
+        return self  # hooks travel along when a model is copied; they ignore every model but their own
+
     @contextmanager
     def installed(self) -> Iterator[Recorder]:
         """Hooks and spies in place; all gone afterwards, also when the block raises."""
@@ -71,7 +74,11 @@ class Recorder:
             yield spy(model.roi_heads, "roi", running)
 
     def _begin(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if get_ident() != self._thread or len(self.traces) >= self._limit:
+        if (
+            model is not self._detector.model
+            or get_ident() != self._thread
+            or len(self.traces) >= self._limit
+        ):
             return
         lock_of(model).acquire()
         images = args[0] if args else kwargs["images"]
@@ -81,7 +88,7 @@ class Recorder:
 
     def _end(self, model: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
         forward = self._running
-        if forward is None or get_ident() != self._thread:
+        if forward is None or model is not self._detector.model or get_ident() != self._thread:
             return
         try:
             self._running = None

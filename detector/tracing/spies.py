@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal
 
 from detector.tracing.raw import RawForward, SamplerCall
@@ -25,7 +26,12 @@ class _Spy:
         self._wrapped = getattr(owner, self.attribute)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_wrapped":  # a copy in the making has none yet, and would ask itself for ever
+            raise AttributeError(name)
         return getattr(self._wrapped, name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return deepcopy(self._wrapped, memo)  # a copy of the model is not spied on
 
     @contextmanager
     def installed(self) -> Iterator[None]:

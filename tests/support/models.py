@@ -13,19 +13,11 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 
 from detector import Detector, GroundTruth
+from detector.models.families import TORCHVISION_NAMES
 from detector.models.pyramid import PyramidConfig, build_pyramid
 
-TORCHVISION = (
-    "fasterrcnn_resnet50_fpn",
-    "fasterrcnn_resnet50_fpn_v2",
-    "fasterrcnn_mobilenet_v3_large_fpn",
-    "fasterrcnn_mobilenet_v3_large_320_fpn",
-    "maskrcnn_resnet50_fpn",
-    "maskrcnn_resnet50_fpn_v2",
-    "keypointrcnn_resnet50_fpn",
-)
 PYRAMIDS = ("pyramid_best_class", "pyramid_per_class")
-ARCHITECTURES = (*TORCHVISION, *PYRAMIDS)
+ARCHITECTURES = (*TORCHVISION_NAMES, *PYRAMIDS)
 
 
 def build_detector(name: str, seed: int = 0) -> Detector:
