@@ -39,14 +39,14 @@ def test_a_tampered_link_is_followed_as_far_as_it_goes(scenes: tuple[ImageChoice
         box_score="nan",
         rpn_nms="0.5",
         box_limit="-3",
-        object="99999",
+        select="object.99999",
         evil="<script>",
     )
     for part in ("passwd", "box_score", "box_limit", "evil", "#99999"):
         assert part in said(app)
     assert app.query_params["image"] == scenes[0].key
     assert app.query_params["rpn_nms"] == "0.5"
-    assert not {"box_score", "box_limit", "evil", "object"} & set(app.query_params)
+    assert not {"box_score", "box_limit", "evil", "select"} & set(app.query_params)
     move(app, box_nms=0.6)
     assert said(app) == "", "once something is chosen by hand the link is history"
 
@@ -109,9 +109,9 @@ def test_a_torchvision_model_with_random_weights_has_thresholds_of_its_own_and_n
 
 
 def test_a_selected_object_is_explained_and_linked() -> None:
-    app = open_app(object="0")
+    app = open_app(select="object.0")
     assert any(text.value.startswith("**#0 ") for text in app.markdown)
-    assert app.query_params["object"] == "0"
+    assert app.query_params["select"] == "object.0"
     assert not any(text.value.startswith("**#0 ") for text in open_app().markdown)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector import Thresholds
-from viz_app.links import MOST_CANDIDATES, Choice, from_query, to_query
+from viz_app.links import MOST_CANDIDATES, Choice, Selected, from_query, to_query
 
 KNOBS = {field.name: field.default for field in fields(Thresholds)}
 NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=0x24F), min_size=1, max_size=30).filter(
@@ -19,6 +19,13 @@ def knob_values(name: str) -> st.SearchStrategy[float]:
     return st.integers(1, MOST_CANDIDATES) if isinstance(KNOBS[name], int) else st.floats(0, 1)
 
 
+def selections() -> st.SearchStrategy[Selected]:
+    number = st.integers(0, 10**6)
+    return st.builds(Selected, st.sampled_from(["object", "anchor", "cell"]), number) | st.builds(
+        Selected, st.just("detection"), number, number
+    )
+
+
 @st.composite
 def choices(draw: st.DrawFn) -> Choice:
     changed = sorted(draw(st.sets(st.sampled_from(sorted(KNOBS)))))
@@ -27,7 +34,7 @@ def choices(draw: st.DrawFn) -> Choice:
         weights=draw(st.sampled_from([None, "DEFAULT"])),
         image=draw(st.none() | NAMES),
         thresholds=tuple((name, draw(knob_values(name))) for name in changed),
-        object=draw(st.none() | st.integers(0, 500)),
+        selected=draw(st.none() | selections()),
     )
 
 
@@ -37,7 +44,7 @@ def test_a_choice_survives_its_link(choice: Choice) -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from([*KNOBS, "model", "image", "weights", "object"]) | st.text(), st.text())
+    st.dictionaries(st.sampled_from([*KNOBS, "model", "image", "weights", "select"]) | st.text(), st.text())
 )
 def test_any_link_gives_a_choice_that_can_be_used(query: dict[str, str]) -> None:
     choice, ignored = from_query(query)
@@ -53,8 +60,9 @@ def test_any_link_gives_a_choice_that_can_be_used(query: dict[str, str]) -> None
     ("name", "text"),
     [
         ("box_score", "nan"), ("box_score", "1.5"), ("box_score", "-0.1"), ("box_score", "high"),
-        ("box_limit", "0"), ("box_limit", "2.5"), ("rpn_pre_nms_top_n", "99999999"), ("object", "-1"),
-        ("object", "one"), ("weights", "IMAGENET"), ("model", ""), ("image", "a\nb"), ("shell", "rm"),
+        ("box_limit", "0"), ("box_limit", "2.5"), ("rpn_pre_nms_top_n", "99999999"), ("select", "object.-1"),
+        ("select", "one"), ("select", "object.1.2"), ("select", "detection.3"), ("select", "anchor.x"),
+        ("weights", "IMAGENET"), ("model", ""), ("image", "a\nb"), ("shell", "rm"),
         ("model", "x" * 1000),
     ],
 )  # fmt: skip

@@ -1,4 +1,8 @@
-"""Entry point of the app: `streamlit run viz_app/app.py`, or `boxscope app`."""
+"""Entry point of the app: `streamlit run viz_app/app.py`, or `boxscope app`.
+
+Streamlit reads this file twice over. Its server imports it once and finds `app`, which says whom to answer; each
+run of the script executes it as `__main__`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,14 @@ if str(Path(__file__).resolve().parent.parent) not in sys.path:
     # Streamlit puts the folder of this file on the path; the packages lie beside it in a checkout.
     sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from viz_app.shell import main
+if __name__ == "__main__":
+    from viz_app.shell import main
 
-main()
+    main()
+else:
+    from streamlit.starlette import App
+
+    from viz_app.doorkeeper import only_known_hosts, opened_in_a_browser
+
+    # Streamlit looks for this very assignment in the source before it runs anything.
+    app = App(__file__, middleware=only_known_hosts(), lifespan=opened_in_a_browser)

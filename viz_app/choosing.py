@@ -166,9 +166,9 @@ def _other_detector() -> None:
     """Another model has thresholds of its own, and asking again is worth a try."""
     state.forget_notices()
     state.remember(REFUSED, {})
-    state.choose(replace(state.choice(), thresholds=(), object=None))
+    state.choose(replace(state.choice(), thresholds=(), selected=None))
 
 
 def _other_image() -> None:
     state.forget_notices()
-    state.choose(replace(state.choice(), object=None))
+    state.choose(replace(state.choice(), selected=None))

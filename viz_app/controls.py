@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from detector.explaining.ladder import Diagnosis
     from detector.tracing.replay import Replayer
+    from detector.tracing.trace import Trace
 
 _SHOWN = "shown"
 
@@ -56,20 +57,31 @@ def choose_scene(box: DeltaGenerator) -> Scene | None:
     replay = replayer.replay(thresholds)
     truth = replayer.trace.ground_truth
     diagnosis = None if truth is None else diagnose(replay, truth)
-    _forget_unknown_object(diagnosis)
+    _forget_unknown(replayer.trace, diagnosis)
     for sentence in state.notices():
         show_notice(box, sentence)
     _mirror(subject)
     return Scene(model, replayer.trace, replayer, replay, diagnosis)
 
 
-def _forget_unknown_object(diagnosis: Diagnosis | None) -> None:
-    """A link may name an object that this image does not have."""
-    asked = state.choice().object
-    known = () if diagnosis is None else [verdict.object for verdict in diagnosis.verdicts]
-    if asked is not None and asked not in known:
-        state.notice(f"The link was followed without one part: this image has no object #{asked}")
-        state.choose(replace(state.choice(), object=None))
+def _forget_unknown(trace: Trace, diagnosis: Diagnosis | None) -> None:
+    """A link may name an object or an anchor that this image does not have."""
+    asked = state.selection()
+    if asked is None:
+        return
+    if asked.kind == "object":
+        known = () if diagnosis is None else [verdict.object for verdict in diagnosis.verdicts]
+        exists, name = asked.index in known, f"object #{asked.index}"
+    elif asked.kind == "cell":
+        cells = sum(height * width for height, width, _ in trace.rpn.grid)
+        exists, name = asked.index < cells, f"cell {asked.index:,} (there are {cells:,})"
+    else:
+        anchors, classes = len(trace.rpn.anchors), len(trace.categories)
+        exists = asked.index < anchors and (asked.label is None or 0 < asked.label < classes)
+        name = f"{asked.kind} {str(asked).partition('.')[2]} (there are {anchors:,} anchors)"
+    if not exists:
+        state.notice(f"The link was followed without one part: this image has no {name}.")
+        state.select(None)
 
 
 def _open(

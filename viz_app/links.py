@@ -4,13 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Literal, get_args
 
 from detector.tracing.thresholds import Thresholds
 
 DEFAULT_MODEL = "shapes"
 MOST_CANDIDATES = 10_000
 _LONGEST = 500
+Kind = Literal["object", "anchor", "detection", "cell"]
 _KNOBS = {field.name: type(field.default) for field in fields(Thresholds)}
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The one thing that is looked at closely; its number means the same under all thresholds.
+
+    Args:
+        kind: an `object`; an `anchor`, with the proposal and the RoI that come of it; a `detection`, which is
+            a category of an anchor's RoI; or a `cell` of the pyramid.
+        index: of the object, of the anchor, or of the cell, counted over all levels, finest first.
+        label: category of a detection.
+
+    Raises:
+        ValueError: another kind, a negative number, a detection without a category.
+    """
+
+    kind: Kind
+    index: int
+    label: int | None = None
+
+    def __post_init__(self) -> None:
+        numbers = (self.index,) if self.label is None else (self.index, self.label)
+        if self.kind not in get_args(Kind) or min(numbers) < 0:
+            raise ValueError(
+                f"selected is {self.kind!r} {numbers}; expected {', '.join(get_args(Kind))} and a number"
+            )
+        if (self.kind == "detection") != (self.label is not None):
+            raise ValueError("a detection has a category, and nothing else that can be selected has one")
+
+    @property
+    def anchor(self) -> int | None:
+        """The anchor it is about, if it is about one."""
+        return self.index if self.kind in ("anchor", "detection") else None
+
+    def __str__(self) -> str:
+        return ".".join(str(part) for part in (self.kind, self.index, self.label) if part is not None)
+
+    @classmethod
+    def parse(cls, text: str) -> Selected:
+        """The inverse of `str()`; raises ValueError."""
+        kind, *numbers = text.split(".")
+        fits = len(numbers) == (2 if kind == "detection" else 1)
+        if not (fits and kind in get_args(Kind) and all(n.isascii() and n.isdigit() for n in numbers)):
+            raise ValueError(
+                f"select is {text[:40]!r}; expected such as object.3, anchor.120 or detection.120.2"
+            )
+        return cls(kind, *(int(number) for number in numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +71,14 @@ class Choice:
         weights: `DEFAULT` for torchvision's own weights, None for random ones (or for a checkpoint).
         image: name of a bundled scene, or None for the first one.
         thresholds: (field, value) of each threshold that differs from the model's own.
-        object: index of the object that is looked at.
+        selected: the one object, anchor or detection that is looked at.
     """
 
     model: str = DEFAULT_MODEL
     weights: str | None = None
     image: str | None = None
     thresholds: tuple[tuple[str, float], ...] = ()
-    object: int | None = None
+    selected: Selected | None = None
 
 
 def to_query(choice: Choice) -> dict[str, str]:
@@ -39,20 +88,22 @@ def to_query(choice: Choice) -> dict[str, str]:
         query["weights"] = choice.weights
     if choice.image is not None:
         query["image"] = choice.image
-    if choice.object is not None:
-        query["object"] = str(choice.object)
+    if choice.selected is not None:
+        query["select"] = str(choice.selected)
     return query | {name: repr(value) for name, value in choice.thresholds}
 
 
 def from_query(query: Mapping[str, str]) -> tuple[Choice, tuple[str, ...]]:
     """The choice that a link asks for, and one sentence for each part of it that was ignored."""
-    found: dict[str, str | int] = {}
+    found: dict[str, str | Selected] = {}
     thresholds: list[tuple[str, float]] = []
     ignored = []
     for name, text in query.items():
         try:
             if name in _KNOBS:
                 thresholds.append((name, _threshold(name, text)))
+            elif name == "select":
+                found["selected"] = Selected.parse(_plain(name, text))
             else:
                 found[name] = _value(name, text)
         except ValueError as error:
@@ -60,13 +111,14 @@ def from_query(query: Mapping[str, str]) -> tuple[Choice, tuple[str, ...]]:
     return Choice(**found, thresholds=tuple(sorted(thresholds))), tuple(ignored)  # type: ignore[arg-type]
 
 
-def _value(name: str, text: str) -> str | int:
+def _plain(name: str, text: str) -> str:
     if len(text) > _LONGEST or not text.isprintable() or not text:
         raise ValueError(f"{name} is empty, too long or not printable")
-    if name == "object":
-        if not (text.isascii() and text.isdigit()):
-            raise ValueError(f"object is {text!r}; expected the number of an object")
-        return int(text)
+    return text
+
+
+def _value(name: str, text: str) -> str:
+    _plain(name, text)
     if name == "weights" and text != "DEFAULT":
         raise ValueError(f"weights is {text!r}; expected DEFAULT, or nothing")
     if name not in ("model", "weights", "image"):

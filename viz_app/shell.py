@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from viz_app.brand import ICON, LOGO, STYLE
 from viz_app.controls import choose_scene
 from viz_app.figures.strip import Stage, strip_of
 from viz_app.figures.strip_html import strip_html
+from viz_app.links import Selected
 from viz_app.problems import cautions, show_notice
 from viz_app.strip_component import show_strip
 
@@ -88,7 +89,7 @@ def _strip(scene: Scene, current: Entry, pages: dict[str, Page]) -> None:
     strip = strip_of(scene.replay, scene.diagnosis)
     click = show_strip(strip_html(strip, current=current.stages, clickable=reachable))
     if click.object is not None:
-        state.choose(replace(state.choice(), object=click.object))
+        state.select(Selected("object", click.object))
         st.switch_page(pages[HOME])
     for entry in ENTRIES:
         if click.stage in entry.stages and entry is not current:

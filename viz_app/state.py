@@ -6,16 +6,18 @@ mirrored into the address bar, so that copying the address gives a link to the s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 import streamlit as st
 
-from viz_app.links import Choice, from_query, to_query
+from viz_app.links import Choice, Selected, from_query, to_query
 
 Value = TypeVar("Value")
 
 _CHOICE = "boxscope.choice"
 _NOTICES = "boxscope.notices"
+_SELECTED_IN, _SELECTIONS, _TABLE_KEYS = "boxscope.selected in", "boxscope.selections", "boxscope.tables"
 
 
 def choice() -> Choice:
@@ -31,6 +33,35 @@ def choice() -> Choice:
 def choose(chosen: Choice) -> None:
     """Look at something else."""
     st.session_state[_CHOICE] = chosen
+
+
+def selection() -> Selected | None:
+    """The one thing that this session looks at closely."""
+    return choice().selected
+
+
+def select(selected: Selected | None, table: str = "") -> None:
+    """Look closely at something else, or at nothing.
+
+    Args:
+        selected: the thing.
+        table: key of the table it was selected in, see `table_key`.
+    """
+    choose(replace(choice(), selected=selected))
+    st.session_state[_SELECTED_IN] = table
+    st.session_state[_SELECTIONS] = st.session_state.get(_SELECTIONS, 0) + 1
+
+
+def table_key(table: str) -> str:
+    """Key under which to draw a table, so that it shows what was selected elsewhere.
+
+    Streamlit gives a table its selection only under a new key; the table that was clicked in keeps its key,
+    and with it the place it is scrolled to.
+    """
+    keys: dict[str, str] = st.session_state.setdefault(_TABLE_KEYS, {})
+    if table not in keys or st.session_state.get(_SELECTED_IN) != table:
+        keys[table] = f"{table}.{st.session_state.get(_SELECTIONS, 0)}"
+    return keys[table]
 
 
 def mirror_in_address() -> None:

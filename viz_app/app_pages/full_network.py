@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from detector.explaining.rungs import Rung
 from viz_app import state
-from viz_app.figures.full_network import overview_groups, overview_picture
+from viz_app.app_pages.parts import image_key, linked_table, place_of
+from viz_app.figures.full_network import detection_items, overview_groups, overview_picture
 from viz_app.figures.module_tree import module_rows, module_table
 from viz_app.figures.outcome_tables import (
     FOUND_WORD,
@@ -21,22 +21,20 @@ from viz_app.figures.outcome_tables import (
 )
 from viz_app.figures.outcome_text import no_detection_words, outcome_text, outcome_words
 from viz_app.figures.picture import CONFIG, legend_html
+from viz_app.links import Selected
 from viz_app.problems import literal
 
 if TYPE_CHECKING:
     import pandas as pd
     from pandas.io.formats.style import Styler
-    from streamlit.elements.arrow import DataframeStateInput
     from streamlit.elements.lib.column_types import ColumnConfig
     from torch import Tensor
 
     from detector.explaining.ladder import Diagnosis, Verdict
-    from detector.tracing.replay import Replay
     from viz_app.scene import Scene
 
 _RED_ROW = "background-color: rgba(214, 69, 56, 0.10)"
 _RED_PILL, _GREEN_PILL = "rgba(214, 69, 56, 0.24)", "rgba(0, 158, 115, 0.20)"
-_PICKED, _PICKS = "picked detection", "picks"
 
 
 def render(scene: Scene) -> None:
@@ -67,12 +65,12 @@ def _picture(scene: Scene) -> None:
 
 
 def _selected_box(scene: Scene) -> Tensor | None:
-    """The box of the object or of the detection that was picked in a table or in the strip."""
-    verdict = None if scene.diagnosis is None else _verdict_of(scene.diagnosis, state.choice().object)
+    """The box of the object or of the detection that is selected."""
+    verdict = _selected_verdict(scene.diagnosis)
     if scene.diagnosis is not None and verdict is not None:
         return scene.diagnosis.truth.boxes[verdict.object]
-    picked = _picked_detection(scene)
-    return None if picked is None else scene.replay.boxes[picked]
+    place = place_of(detection_items(scene.replay), state.selection())
+    return None if place is None else scene.replay.boxes[place]
 
 
 def _objects(diagnosis: Diagnosis) -> None:
@@ -80,20 +78,12 @@ def _objects(diagnosis: Diagnosis) -> None:
     if not diagnosis.verdicts:
         st.caption("The annotations say that this image holds no object.")
         return
-    table = object_table(diagnosis)
-    objects = [verdict.object for verdict in diagnosis.verdicts]
-    chosen = _verdict_of(diagnosis, state.choice().object)
-    key = f"objects.{_generation(diagnosis.replay)}"
-    st.dataframe(
-        _red_rows(
-            table, [place for place, verdict in enumerate(diagnosis.verdicts) if verdict in diagnosis.lost]
-        ),
-        hide_index=True,
-        key=key,
-        on_select=lambda: _pick_object(key, objects),
-        selection_mode="single-row",
-        selection_default=None if chosen is None else _row(objects.index(chosen.object)),
-        column_config={
+    lost = [place for place, verdict in enumerate(diagnosis.verdicts) if verdict in diagnosis.lost]
+    linked_table(
+        _red_rows(object_table(diagnosis), lost),
+        [Selected("object", verdict.object) for verdict in diagnosis.verdicts],
+        f"full_network.objects.{image_key(diagnosis.replay.trace)}",
+        {
             "object": st.column_config.TextColumn("", width=36),
             "category": st.column_config.TextColumn(width=76),
             "size, px": st.column_config.TextColumn(width=76),
@@ -101,6 +91,7 @@ def _objects(diagnosis: Diagnosis) -> None:
             "verdict": _verdict_column(diagnosis),
         },
     )
+    chosen = _selected_verdict(diagnosis)
     if chosen is not None:
         _say_verdict(diagnosis, chosen)
 
@@ -120,16 +111,11 @@ def _detections(scene: Scene) -> None:
     if len(scene.replay.labels) == 0:
         st.info(no_detection_words(scene.replay))
         return
-    key = f"detections.{_generation(scene.replay)}.{scene.replay.thresholds}"
-    picked = _picked_detection(scene)
-    st.dataframe(
+    linked_table(
         detection_table(scene.replay, scene.diagnosis),
-        hide_index=True,
-        key=key,
-        on_select=lambda: _pick_detection(key, scene),
-        selection_mode="single-row",
-        selection_default=None if picked is None else _row(picked),
-        column_config={
+        detection_items(scene.replay),
+        f"full_network.detections.{image_key(scene.trace)}",
+        {
             "category": st.column_config.TextColumn(width=76),
             "score": st.column_config.NumberColumn(format="%.3f", width=56),
             "matches": st.column_config.TextColumn(width=76),
@@ -164,39 +150,8 @@ def _verdict_column(diagnosis: Diagnosis) -> ColumnConfig:
     return st.column_config.MultiselectColumn(options=words, color=colors)
 
 
-def _verdict_of(diagnosis: Diagnosis, index: int | None) -> Verdict | None:
-    return next((verdict for verdict in diagnosis.verdicts if verdict.object == index), None)
-
-
-def _picked_detection(scene: Scene) -> int | None:
-    """Index of the picked detection; other thresholds number the detections anew."""
-    thresholds, index = state.remembered(_PICKED, (None, 0))
-    known = thresholds == scene.replay.thresholds and index < len(scene.replay.labels)
-    return index if known else None
-
-
-def _pick_object(key: str, objects: list[int]) -> None:
-    rows = state.selected_rows(key)
-    state.choose(replace(state.choice(), object=objects[rows[0]] if rows else None))
-    state.remember(_PICKED, (None, 0))
-    _forget_other_table()
-
-
-def _pick_detection(key: str, scene: Scene) -> None:
-    rows = state.selected_rows(key)
-    state.choose(replace(state.choice(), object=None))
-    state.remember(_PICKED, (scene.replay.thresholds, rows[0]) if rows else (None, 0))
-    _forget_other_table()
-
-
-def _forget_other_table() -> None:
-    """One thing is picked at a time; a table gives up its selection only under a new key."""
-    state.remember(_PICKS, state.remembered(_PICKS, 0) + 1)
-
-
-def _generation(replay: Replay) -> str:
-    return f"{state.remembered(_PICKS, 0)}.{replay.trace.detector}.{replay.trace.input.name}"
-
-
-def _row(place: int) -> DataframeStateInput:
-    return {"selection": {"rows": [place], "columns": [], "cells": []}}
+def _selected_verdict(diagnosis: Diagnosis | None) -> Verdict | None:
+    selected = state.selection()
+    if diagnosis is None or selected is None or selected.kind != "object":
+        return None
+    return next((verdict for verdict in diagnosis.verdicts if verdict.object == selected.index), None)

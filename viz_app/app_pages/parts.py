@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
+from viz_app import state
 from viz_app.figures.picture import CONFIG, BoxGroup, legend_html
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
+    from pandas.io.formats.style import Styler
+    from streamlit.elements.arrow import DataframeStateInput
     from streamlit.elements.lib.column_types import ColumnConfig
 
     from detector.tracing.trace import Trace
+    from viz_app.links import Selected
 
 PROBABILITY = st.column_config.NumberColumn(format="%.3f")
 BAR = st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)
@@ -62,6 +67,60 @@ def select_row(
     if rows and rows[0] < len(table):
         return int(rows[0])
     return 0 if required and len(table) else None
+
+
+def linked_table(
+    table: pd.DataFrame | Styler,
+    items: Sequence[Selected | None],
+    key: str,
+    columns: Mapping[str, ColumnConfig | None],
+    *,
+    required: bool = False,
+    height: int | Literal["content"] | None = None,
+) -> int | None:
+    """A table whose selected row is what is selected in the whole app; the place of that row, or None.
+
+    Args:
+        table: the rows.
+        items: what each row stands for; a detection is found by its anchor, too.
+        key: of the widget.
+        columns: formats by column name; None hides a column.
+        required: without a selection among the rows, the first one counts as selected.
+        height: in screen pixels; seven rows by default.
+    """
+    place = place_of(items, state.selection())
+    content = hashlib.sha256("|".join(map(str, items)).encode()).hexdigest()[:12]
+    drawn = state.table_key(f"{key}.{content}")
+    st.dataframe(
+        table,
+        hide_index=True,
+        key=drawn,
+        on_select=lambda: _select_row(drawn, f"{key}.{content}", items),
+        selection_mode="single-row",
+        selection_default=None if place is None else _rows(place),
+        column_config=dict(columns),
+        height=height or min(_TABLE_HEIGHT, _ROW_HEIGHT * (len(items) + 1) + 2),
+    )
+    return 0 if place is None and required and items else place
+
+
+def place_of(items: Sequence[Selected | None], selected: Selected | None) -> int | None:
+    """Where `selected` is among the items, or else the first item of the same anchor; None if nowhere."""
+    if selected is None:
+        return None
+    if selected in items:
+        return items.index(selected)
+    same = (n for n, item in enumerate(items) if item and item.anchor == selected.anchor is not None)
+    return next(same, None)
+
+
+def _select_row(widget: str, table: str, items: Sequence[Selected | None]) -> None:
+    rows = state.selected_rows(widget)
+    state.select(items[rows[0]] if rows else None, table)
+
+
+def _rows(place: int) -> DataframeStateInput:
+    return {"selection": {"rows": [place], "columns": [], "cells": []}}
 
 
 def image_key(trace: Trace) -> str:

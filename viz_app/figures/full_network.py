@@ -23,6 +23,7 @@ from viz_app.figures.palette import (
 )
 from viz_app.figures.picture import BoxGroup, picture
 from viz_app.figures.words import size_words
+from viz_app.links import Selected
 
 
 def overview_groups(
@@ -82,6 +83,7 @@ def _object_groups(truth: GroundTruth, categories: tuple[str, ...], lost: set[in
                 boxes, name, color, dash="dash", width=2.5 if missed else 1.75,
                 halo=LIGHT_HALO if missed else DARK_HALO, hover=hover,
                 labels=tuple(f"lost: {names[index]}" for index in members) if missed else (),
+                items=tuple(Selected("object", index) for index in members),
             )
         )  # fmt: skip
     return groups
@@ -95,4 +97,17 @@ def _detection_group(replay: Replay, members: list[int], name: str, color: str) 
         f"detection {index}: {tag}<br>{size_words(box)} px, image frame"
         for index, tag, box in zip(members, tags, boxes, strict=True)
     )
-    return BoxGroup(boxes, name, color, width=2, hover=hover, labels=tags)
+    items = detection_items(replay)
+    return BoxGroup(
+        boxes, name, color, hover=hover, labels=tags, items=tuple(items[index] for index in members)
+    )
+
+
+def detection_items(replay: Replay) -> list[Selected | None]:
+    """What selects each of the M detections; None for one whose RoI came of no anchor."""
+    anchors = replay.head.anchor[replay.rois].tolist()
+    labels = replay.labels.tolist()
+    return [
+        Selected("detection", anchor, label) if anchor >= 0 else None
+        for anchor, label in zip(anchors, labels, strict=True)
+    ]

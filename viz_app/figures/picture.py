@@ -17,6 +17,8 @@ import numpy as np
 import plotly.graph_objects as go
 from torch import Tensor
 
+from viz_app.links import Selected
+
 Dash = Literal["solid", "dash", "dot"]
 CONFIG = {"displayModeBar": False, "displaylogo": False}
 """What `st.plotly_chart` and `Figure.write_html` should be given for a calm picture."""
@@ -43,6 +45,7 @@ class BoxGroup:
         opacity: of the lines, 0 to 1.
         total: how many there are, where only some of them are drawn; n by default.
         counted: the legend says how many.
+        items: what is selected by a click on each of the n boxes, None for nothing; nothing by default.
 
     Raises:
         ValueError: boxes of another shape, or a number of texts that does not fit.
@@ -59,13 +62,14 @@ class BoxGroup:
     opacity: float = 1.0
     total: int | None = None
     counted: bool = True
+    items: tuple[Selected | None, ...] = ()
 
     def __post_init__(self) -> None:
         if self.boxes.ndim != 2 or self.boxes.shape[1] != 4:
             raise ValueError(f"boxes of {self.name!r} have shape {tuple(self.boxes.shape)}; expected [n, 4]")
-        for what, texts in (("hover", self.hover), ("labels", self.labels)):
+        for what, texts in (("hover", self.hover), ("labels", self.labels), ("items", self.items)):
             if texts and len(texts) != len(self.boxes):
-                raise ValueError(f"{len(texts)} {what} texts for {len(self.boxes)} boxes of {self.name!r}")
+                raise ValueError(f"{len(texts)} {what} for {len(self.boxes)} boxes of {self.name!r}")
 
     def __len__(self) -> int:
         return len(self.boxes)
