@@ -52,11 +52,25 @@ def clean_environment(home: Path) -> dict[str, str]:
 @contextmanager
 def running_app(folder: Path, command: Sequence[str] | None = None) -> Iterator[Server]:
     """Serve the app from `folder` (which becomes current folder and home) until the block ends."""
-    port, log = free_port(), folder / "server.log"
+    port = free_port()
     arguments = [*(command or boxscope_command()), "app", "--port", str(port)]
+    with running(arguments, port, home=folder) as server:
+        yield server
+
+
+@contextmanager
+def running(
+    arguments: Sequence[str], port: int, *, home: Path, folder: Path | None = None
+) -> Iterator[Server]:
+    """Whatever command serves the app on `port`, run in `folder` (its home, if left out) until the block ends."""
+    log = home / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            arguments, cwd=folder, env=clean_environment(folder), stdout=output, stderr=subprocess.STDOUT
+            arguments,
+            cwd=folder or home,
+            env=clean_environment(home),
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     try:
         _wait_until_healthy(process, port, log)
