@@ -28,7 +28,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from detector.models.blueprints import Blueprint, freeze_norm
 from detector.models.checkpoints import save_checkpoint
-from detector.models.pyramid import PyramidDetector
+from detector.models.pyramid import PyramidDetector, build_pyramid
 from detector.models.zoo import load_detector
 
 
@@ -91,6 +91,20 @@ def test_saving_refuses_what_could_not_be_loaded(tmp_path: Path) -> None:
         save_checkpoint(tmp_path / "none" / "x", pyramid(), categories=NAMES)
     assert path.read_text() == "what was there before"
     assert [p.name for p in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path, value: float) -> None:
+    path = tmp_path / "best.safetensors"
+    save_checkpoint(path, pyramid(), categories=NAMES)
+    before = path.read_bytes()
+    diverged = seeded(lambda: build_pyramid(CONFIG), seed=1)
+    with torch.no_grad():
+        diverged.rpn.head.cls_logits.bias[0] = value
+    with pytest.raises(ValueError, match=r"^1 tensor holds NaN .*'rpn\.head\.cls_logits\.bias'"):
+        save_checkpoint(path, diverged, categories=NAMES)
+    assert path.read_bytes() == before, "the last good weights stay"
+    assert [p.name for p in tmp_path.iterdir()] == ["best.safetensors"]
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:

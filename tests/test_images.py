@@ -327,12 +327,18 @@ def test_a_png_with_a_huge_text_chunk() -> None:
     assert "damaged" in refusal(png(1, 1, bytes(4), bomb))
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.filterwarnings("always")
 @pytest.mark.parametrize(
-    ("width", "height"), [(10_000, 6_000), (100_000, 1_000), (60_000, 60_000), (1, MAX_PIXELS + 1)]
+    ("width", "height"),
+    [(10_000, 6_000), (9_000, 10_000), (100_000, 1_000), (60_000, 60_000), (1, MAX_PIXELS + 1)],
 )
-def test_too_many_pixels_are_refused_from_the_header(width: int, height: int) -> None:
+def test_too_many_pixels_are_refused_from_the_header(
+    width: int, height: int, recwarn: pytest.WarningsRecorder
+) -> None:
     assert "50 megapixels" in refusal(png(width, height, b""))  # nothing to decode: the header alone decides
+    assert not list(recwarn), "Pillow has a limit of its own, and warns of it"
+    Image.open(io.BytesIO(png(9_000, 10_000, b"")))
+    assert [warning.category for warning in recwarn] == [Image.DecompressionBombWarning]
 
 
 def test_too_many_pixels_in_memory() -> None:
@@ -404,7 +410,6 @@ def test_a_damaged_pil_image_is_refused_too() -> None:
     assert "damaged" in refusal(Image.open(io.BytesIO(data[: len(data) // 2])))
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_pillow_is_left_as_it_was() -> None:
     from PIL import ImageFile, PngImagePlugin
 

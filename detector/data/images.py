@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,8 @@ MAX_PIXELS = 50_000_000
 MAX_UINT16 = 65535
 
 _ORIENTATION_TAG = 0x0112
+# Python keeps one list of warning filters per process: two threads at once would undo each other's.
+_WARNINGS = threading.Lock()
 _ORIENTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -176,13 +180,20 @@ def _decode(file: IO[bytes], name: str) -> np.ndarray:
     if not file.read(1):
         raise ImageRefused(f"{name}: the file is empty; expected an image")
     file.seek(0)
-    with _one_sentence(name), Image.open(file, formats=FORMATS) as image:
+    with _one_sentence(name), _open(file) as image:
         _check_size(image.width, image.height, name)
         if image.format == "PNG" and not holds_all_rows(file):
             raise ImageRefused(
                 f"{name}: the image is damaged (its data ends before its last row); save it again"
             )
         return _to_rgb(image, name)
+
+
+def _open(file: IO[bytes]) -> Image.Image:
+    """The image with its header read; Pillow's warning at 89 megapixels is left out, our limit is lower."""
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(file, formats=FORMATS)
 
 
 @contextmanager

@@ -44,14 +44,16 @@ def save_checkpoint(
         SHA-256 over tensors and header, as written into the file.
 
     Raises:
-        ValueError: a model of another kind or with parts of another shape, a number of names that does not
-            fit, metadata that is not JSON, or a folder that does not exist.
+        ValueError: a model of another kind or with parts of another shape, weights with NaN or infinite values
+            (`load_detector` would refuse them too), a number of names that does not fit, metadata that is not
+            JSON, or a folder that does not exist.
         OSError: the file cannot be written.
     """
     detector = Detector.wrap(model, categories)
     blueprint = Blueprint.of(model)
     state = model.state_dict()
     check_fit(state, blueprint.outline().state_dict(), f"a plain {blueprint.family}")
+    check_finite(state)
     entries = {
         "family": blueprint.family,
         "config": json.dumps(dict(blueprint.settings)),
