@@ -29,6 +29,7 @@ from viz_app.figures import (
     rpn_tables,
 )
 from viz_app.figures.fast_rcnn_tables import refinement_table, roi_order, roi_table, slot_ledger_table
+from viz_app.figures.feature_maps import colorize
 from viz_app.figures.picture import BoxGroup, box_path, legend_html, picture
 
 MODELS = ("pyramid_best_class", "pyramid_per_class", "fasterrcnn_mobilenet_v3_large_fpn")
@@ -157,7 +158,7 @@ def test_a_halo_lies_beneath_its_lines_and_empty_groups_are_left_out() -> None:
 def test_a_group_refuses_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match=r"shape \(4,\); expected \[n, 4\]"):
         BoxGroup(torch.zeros(4), "flat", palette.ACCENT)
-    with pytest.raises(ValueError, match="1 hover texts for 2 boxes of 'two'"):
+    with pytest.raises(ValueError, match="1 hover for 2 boxes of 'two'"):
         BoxGroup(torch.zeros(2, 4), "two", palette.ACCENT, hover=("only",))
 
 
@@ -252,13 +253,17 @@ def test_the_heat_covers_the_image_and_each_cell_its_anchors_centre() -> None:
         assert ((found.xs[:-1] <= middle) & (middle <= found.xs[1:])).all()
 
 
-def test_the_objectness_picture_draws_that_map_beneath_the_boxes() -> None:
+def test_the_objectness_overlay_paints_every_pixel_in_the_colour_of_its_cell() -> None:
     trace = replayed().trace
-    group = BoxGroup(torch.tensor([[1.0, 1.0, 9.0, 9.0]]), "one", palette.ACCENT)
-    figure = rpn.objectness_picture(trace, 1, opacity=0.4, groups=(group,))
-    assert [type(part).__name__ for part in figure.data] == ["Heatmap", "Scatter"]
-    assert np.array_equal(figure.data[0].z, rpn.objectness_map(trace, 1).values)
-    assert (figure.data[0].zmin, figure.data[0].zmax, figure.data[0].opacity) == (0, 1, 0.4)
+    found = rpn.objectness_map(trace, 1)
+    painted = rpn.objectness_overlay(trace, 1, opacity=0.4).numpy()
+    assert painted.shape == (HEIGHT, WIDTH, 4)
+    for y, x in ((0, 0), (HEIGHT - 1, WIDTH - 1), (17, 40), (33, 5)):
+        row = int((found.ys[1:-1] <= y + 0.5).sum())
+        column = int((found.xs[1:-1] <= x + 0.5).sum())
+        value = torch.tensor(float(found.values[row, column]))
+        assert np.array_equal(painted[y, x, :3], colorize(value.reshape(1, 1), 0, 1)[0, 0])
+        assert painted[y, x, 3] == round(255 * 0.4 * (0.25 + 0.75 * float(value)))
 
 
 @pytest.mark.parametrize("level", [None, 0, 2])

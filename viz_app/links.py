@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from detector.tracing.thresholds import Thresholds
 
@@ -59,7 +59,7 @@ class Selected:
             raise ValueError(
                 f"select is {text[:40]!r}; expected such as object.3, anchor.120 or detection.120.2"
             )
-        return cls(kind, *(int(number) for number in numbers))
+        return cls(cast("Kind", kind), *(int(number) for number in numbers))
 
 
 @dataclass(frozen=True, slots=True)

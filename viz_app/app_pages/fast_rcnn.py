@@ -24,7 +24,6 @@ from viz_app.figures.feature_maps import (
     channels_by_energy,
     reduce_channels,
 )
-from viz_app.figures.picture import picture
 from viz_app.figures.rpn_filter import ground_truth_group
 from viz_app.problems import literal
 
@@ -117,7 +116,7 @@ def _picture(scene: Scene, rois: Tensor, roi: int, label: int) -> None:
     groups = figures.level_groups(scene.replay, rois) if others == "by level" else []
     groups += ground_truth_group(scene.trace.ground_truth, scene.trace.categories)
     groups += figures.selected_roi_groups(scene.replay, roi, label)
-    show_picture(picture(scene.trace.input.pixels, groups), groups, key="fast_rcnn.picture")
+    show_picture(scene.trace.input.pixels, groups, key="fast_rcnn.picture")
 
 
 def _inside(scene: Scene, roi: int) -> None:

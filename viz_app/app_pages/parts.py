@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Literal
 import streamlit as st
 
 from viz_app import state
-from viz_app.figures.picture import CONFIG, BoxGroup, legend_html
+from viz_app.figures.picture import CONFIG, BoxGroup, legend_html, picture
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
     from pandas.io.formats.style import Styler
     from streamlit.elements.arrow import DataframeStateInput
     from streamlit.elements.lib.column_types import ColumnConfig
+    from torch import Tensor
 
     from detector.tracing.trace import Trace
     from viz_app.links import Selected
@@ -28,9 +28,19 @@ _TABLE_HEIGHT = 265  # seven rows: leaves room for the numbers of the selected o
 IOU = st.column_config.NumberColumn(format="%.2f")
 
 
-def show_picture(figure: go.Figure, groups: Sequence[BoxGroup], key: str, scale: str = "") -> None:
-    """The picture, a line that names what is drawn on it, and the colours of a heat map as HTML."""
-    st.plotly_chart(figure, config=CONFIG, key=key)
+def show_picture(
+    pixels: Tensor, groups: Sequence[BoxGroup], *, key: str, overlay: Tensor | None = None, scale: str = ""
+) -> None:
+    """The picture, a line that names what is drawn on it, and the colours of a heat map as HTML.
+
+    Args:
+        pixels: uint8 [3, H, W].
+        groups: drawn in this order; a click on a box with an item selects it.
+        key: of the widget.
+        overlay: uint8 [h, w, 4] RGBA, stretched over the image, beneath the boxes.
+        scale: HTML that says what the overlay's colours mean.
+    """
+    st.plotly_chart(picture(pixels, groups, overlay=overlay), config=CONFIG, key=key)
     drawn = [group for group in groups if len(group)]
     if drawn:
         st.html(legend_html(drawn))

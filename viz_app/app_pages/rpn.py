@@ -14,7 +14,7 @@ from viz_app.app_pages.rpn_explained import explain_rpn
 from viz_app.app_pages.rpn_training import training_view_of
 from viz_app.figures import rpn as figures
 from viz_app.figures.palette import fate_words
-from viz_app.figures.picture import CONFIG, BoxGroup, picture
+from viz_app.figures.picture import CONFIG, BoxGroup
 from viz_app.figures.rpn_filter import (
     MOST_BOXES,
     duel,
@@ -28,13 +28,12 @@ from viz_app.figures.rpn_filter import (
 from viz_app.figures.rpn_tables import anchor_table, delta_table, level_table
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     from torch import Tensor
 
     from detector.tracing.replay import Replay
     from viz_app.scene import Scene
 
-    View = Callable[[Scene], tuple[go.Figure, list[BoxGroup]]]
+    View = Callable[[Scene], tuple[list[BoxGroup], Tensor | None]]
 
 _ROWS = 200
 _COUNT = st.column_config.NumberColumn(format="localized")
@@ -66,16 +65,16 @@ def _stage(scene: Scene) -> None:
             persist_state="session",
             label_visibility="collapsed",
         )
-        figure, groups = _VIEWS[view or "Filters"](scene)
+        groups, overlay = _VIEWS[view or "Filters"](scene)
     with left, st.container(border=True, height="stretch"):
         scale = figures.scale_html() if view == "Objectness" else ""
-        show_picture(figure, groups, key="rpn.picture", scale=scale)
+        show_picture(scene.trace.input.pixels, groups, key="rpn.picture", overlay=overlay, scale=scale)
     _numbers(scene)
     with st.expander("What happens here"):
         st.markdown(explain_rpn(scene))
 
 
-def _objectness(scene: Scene) -> tuple[go.Figure, list[BoxGroup]]:
+def _objectness(scene: Scene) -> tuple[list[BoxGroup], Tensor | None]:
     trace = scene.trace
     levels = range(len(trace.rpn.grid))
     level = st.pills(
@@ -101,10 +100,10 @@ def _objectness(scene: Scene) -> tuple[go.Figure, list[BoxGroup]]:
     anchors = figures.top_anchors(scene.replay, _ROWS, level)
     st.caption(f"The {len(anchors)} strongest anchors of level {level}; select one to see it.")
     groups = _picked(scene, anchors, f"objectness.{level}")
-    return figures.objectness_picture(trace, level, kind, opacity=opacity, groups=tuple(groups)), groups
+    return groups, figures.objectness_overlay(trace, level, kind, opacity=opacity)
 
 
-def _strongest(scene: Scene) -> tuple[go.Figure, list[BoxGroup]]:
+def _strongest(scene: Scene) -> tuple[list[BoxGroup], Tensor | None]:
     columns = st.columns(2)
     count = columns[0].slider(
         "Anchors of highest objectness", 1, _ROWS, 20, key="rpn.count", persist_state="session"
@@ -121,10 +120,10 @@ def _strongest(scene: Scene) -> tuple[go.Figure, list[BoxGroup]]:
     anchors = figures.top_anchors(scene.replay, count)
     groups = figures.top_groups(scene.replay, anchors, before="before" in shown, after="after" in shown)
     groups += _picked(scene, anchors, "strongest")
-    return picture(scene.trace.input.pixels, groups), groups
+    return groups, None
 
 
-def _filters(scene: Scene) -> tuple[go.Figure, list[BoxGroup]]:
+def _filters(scene: Scene) -> tuple[list[BoxGroup], Tensor | None]:
     counts = scene.replay.proposals.counts()
     present = [fate for fate, count in counts.items() if count]
     chosen = st.pills(
@@ -153,12 +152,12 @@ def _filters(scene: Scene) -> tuple[go.Figure, list[BoxGroup]]:
     else:
         names = ".".join(fate.name for fate in chosen)
         groups += _picked(scene, anchors, f"filters.{names}")
-    return picture(scene.trace.input.pixels, groups), groups
+    return groups, None
 
 
-def _samples(scene: Scene) -> tuple[go.Figure, list[BoxGroup]]:
+def _samples(scene: Scene) -> tuple[list[BoxGroup], Tensor | None]:
     groups = training_view_of(scene)
-    return picture(scene.trace.input.pixels, groups), groups
+    return groups, None
 
 
 def _strongest_of(replay: Replay, fates: list[ProposalFate]) -> Tensor:

@@ -76,22 +76,29 @@ class BoxGroup:
 
 
 def picture(
-    pixels: Tensor, groups: Sequence[BoxGroup] = (), *, title: str | None = None, height: int | None = None
+    pixels: Tensor,
+    groups: Sequence[BoxGroup] = (),
+    *,
+    overlay: Tensor | None = None,
+    title: str | None = None,
+    height: int | None = None,
 ) -> go.Figure:
     """The image with boxes on it, one pixel of the image being one unit of both axes.
 
     Args:
         pixels: uint8 [3, H, W].
         groups: drawn in this order, later ones on top; empty groups are left out.
+        overlay: uint8 [h, w, 4] RGBA, stretched over the image, beneath the boxes.
         title: a line above the picture.
         height: in screen pixels; fits the image by default.
     """
     figure = go.Figure()
     image_height, image_width = pixels.shape[1:]
-    figure.add_layout_image(
-        source=jpeg_uri(pixels), xref="x", yref="y", x=0, y=0, sizex=image_width, sizey=image_height,
-        sizing="stretch", layer="below",
-    )  # fmt: skip
+    for source in [jpeg_uri(pixels)] if overlay is None else [jpeg_uri(pixels), _png_uri(overlay)]:
+        figure.add_layout_image(
+            source=source, xref="x", yref="y", x=0, y=0, sizex=image_width, sizey=image_height,
+            sizing="stretch", layer="below",
+        )  # fmt: skip
     drawn = [group for group in groups if len(group)]
     for group in drawn:
         figure.add_traces(_lines(group))
@@ -130,6 +137,18 @@ def jpeg_uri(pixels: Tensor) -> str:
     ]
     encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)[1]
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
+
+
+def display_size(image_size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of the pixels that are sent of an image: its own, or 1600 on the longer side."""
+    scale = min(1.0, _DISPLAY_SIDE / max(image_size))
+    return max(1, round(image_size[0] * scale)), max(1, round(image_size[1] * scale))
+
+
+def _png_uri(overlay: Tensor) -> str:
+    """uint8 [h, w, 4] RGBA as a PNG data URI."""
+    encoded = cv2.imencode(".png", cv2.cvtColor(overlay.numpy(), cv2.COLOR_RGBA2BGRA))[1]
+    return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
 def picture_height(image_height: int, image_width: int) -> int:

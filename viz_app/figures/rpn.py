@@ -19,6 +19,7 @@ from detector.tracing.filters import ProposalFate
 from detector.tracing.replay import Replay
 from detector.tracing.trace import Trace
 from viz_app.figures.charts import calm
+from viz_app.figures.feature_maps import colorize
 from viz_app.figures.palette import (
     ACCENT,
     DARK_HALO,
@@ -29,7 +30,7 @@ from viz_app.figures.palette import (
     fate_words,
     with_alpha,
 )
-from viz_app.figures.picture import BoxGroup, picture
+from viz_app.figures.picture import BoxGroup, display_size
 from viz_app.figures.words import size_words
 
 # Viridis, nearly transparent where nothing is found: the image stays visible, and what is found shines.
@@ -107,27 +108,24 @@ def _edges(centres: list[float], side: float) -> np.ndarray:
     return np.array([0.0, *inner, float(side)])
 
 
-def objectness_picture(
-    trace: Trace,
-    level: int,
-    kind: int | None = None,
-    *,
-    opacity: float = 0.75,
-    groups: tuple[BoxGroup, ...] = (),
-) -> go.Figure:
-    """The objectness of one level laid over the image, each cell around the centre of its anchors."""
+def objectness_overlay(trace: Trace, level: int, kind: int | None = None, *, opacity: float = 0.75) -> Tensor:
+    """Objectness of one level as a layer over the image, uint8 [h, w, 4] RGBA, more solid where it is higher.
+
+    Each cell is painted around the centre of its anchors; what nothing is found in stays nearly clear.
+    """
     found = objectness_map(trace, level, kind)
-    figure = picture(trace.input.pixels, groups)
-    heat = go.Heatmap(
-        z=found.values, x=found.xs, y=found.ys, zmin=0, zmax=1, colorscale=COLORSCALE, opacity=opacity,
-        name="objectness", zsmooth=False,
-        hovertemplate="x %{x:.0f}, y %{y:.0f} px, image frame<br>objectness %{z:.3f}<extra></extra>",
-        showscale=False,
-    )  # fmt: skip
-    figure.add_trace(heat)
-    # Beneath the boxes, over the image.
-    figure.data = (figure.data[-1], *figure.data[:-1])
-    return figure
+    height, width = display_size(trace.input.image_size)
+    rows = _cell_at(found.ys, trace.input.image_size[0], height)
+    columns = _cell_at(found.xs, trace.input.image_size[1], width)
+    values = found.values[np.ix_(rows, columns)]
+    alpha = (255 * opacity * (0.25 + 0.75 * values)).round().astype(np.uint8)
+    return torch.from_numpy(np.dstack([colorize(torch.from_numpy(values), 0, 1), alpha]))
+
+
+def _cell_at(edges: np.ndarray, side: int, pixels: int) -> np.ndarray:
+    """The cell, int [pixels], that each of the equal pixels along a side lies in."""
+    middles = (np.arange(pixels) + 0.5) * side / pixels
+    return np.searchsorted(edges[1:-1], middles, side="right")
 
 
 def scale_html(low: str = "0", high: str = "1", name: str = "objectness") -> str:
