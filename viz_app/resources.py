@@ -1,4 +1,4 @@
-"""What sessions share: loaded detectors and captured images; the only place that caches through Streamlit.
+"""Loaded detectors, which sessions share, and captured images, of each session its own; the only place that caches through Streamlit.
 
 Every cache is keyed on text that names the exact content (SHA-256 of bytes, settings), never on a tensor:
 Streamlit samples large arrays when it hashes them, and two images could meet.
@@ -89,7 +89,8 @@ def _detector(key: str, _spec: DetectorSpec) -> Detector:
     return load_detector(_spec.source, architecture=_spec.architecture)
 
 
-@st.cache_resource(max_entries=MOST_TRACES, show_spinner="Running the detector on the image …")
+# Of each session its own, and gone with it: an image that was opened is not kept for whoever comes next.
+@st.cache_resource(scope="session", max_entries=MOST_TRACES, show_spinner="Running the detector on the image …")
 def _replayer(key: str, image: str, _spec: DetectorSpec, _image: ImageChoice) -> Replayer:
     del key, image
     model = detector(_spec)
