@@ -1,4 +1,4 @@
-"""Loaded detectors, which sessions share, and captured images, of each session its own; the only place that caches through Streamlit.
+"""Detectors, which sessions share, and captured images, of each session its own: all that Streamlit caches.
 
 Every cache is keyed on text that names the exact content (SHA-256 of bytes, settings), never on a tensor:
 Streamlit samples large arrays when it hashes them, and two images could meet.
