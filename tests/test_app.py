@@ -147,6 +147,8 @@ def test_reset_brings_the_models_own_thresholds_back() -> None:
     before, address = counts(app), dict(app.query_params)
     reset = app.sidebar.button(key="reset")
     assert reset.disabled
+    labels = [slider.label for slider in app.sidebar.slider]
+    assert len(labels) == len(set(labels)), "a screen reader tells them apart by their labels alone"
     move(app, box_score=0.9, rpn_post_nms_top_n=5)
     assert counts(app) != before
     app.sidebar.button(key="reset").click()

@@ -37,7 +37,7 @@ class Knob:
 RPN_KNOBS = (
     Knob(
         "rpn_nms",
-        "NMS IoU",
+        "RPN NMS IoU",
         "A proposal that overlaps a better one of its level by more is suppressed.",
         0.01,
     ),
@@ -55,7 +55,7 @@ BOX_KNOBS = (
     Knob("box_score", "Score", "Class probability that a detection must exceed.", 0.005),
     Knob(
         "box_nms",
-        "NMS IoU",
+        "Box NMS IoU",
         "A detection that overlaps a better one of its class by more is suppressed.",
         0.01,
     ),

@@ -16,7 +16,7 @@ from detector.models.architectures import Hints
 from detector.models.blueprints import Blueprint
 from detector.models.checkpoints import load_checkpoint
 from detector.models.detector import Detector
-from detector.models.downloads import cached_file, fetch_weights
+from detector.models.downloads import Progress, cached_file, download_weights, fetch_weights
 from detector.models.families import TORCHVISION_NAMES
 from detector.models.published import coco_names
 
@@ -37,6 +37,7 @@ def load_detector(
     max_size: int | None = None,
     norm_eps: float | None = None,
     device: str | torch.device = "cpu",
+    progress: Progress | None = None,
 ) -> Detector:
     """Load a detector, ready to be looked at: in eval mode, with the names of its categories.
 
@@ -55,6 +56,8 @@ def load_detector(
             that does not say them.
         norm_eps: epsilon of the frozen BatchNorm of a checkpoint trained from torchvision's COCO_V1 (0.0).
         device: where the model goes.
+        progress: told bytes so far and bytes in all while `weights` are downloaded; None writes them on the
+            terminal.
 
     Raises:
         ValueError: an unknown name, a file that cannot be loaded completely and exactly, a question that only
@@ -70,7 +73,7 @@ def load_detector(
     hints = Hints(architecture, anchor_sizes, aspect_ratios, min_size, max_size, norm_eps)
     if source in TORCHVISION_NAMES:
         _refuse_hints(hints, str(source))
-        detector = _load_torchvision(str(source), weights, categories)
+        detector = _load_torchvision(str(source), weights, categories, progress)
     elif weights is not None:
         raise ValueError(f"weights={weights!r} goes with a torchvision name only; {source} brings its own")
     elif source == BUNDLED:
@@ -81,6 +84,20 @@ def load_detector(
         detector = load_checkpoint(source, hints=hints, categories=categories)
     detector.model.to(device)
     return detector
+
+
+def download(name: str, weights: str | WeightsEnum = "DEFAULT", progress: Progress | None = None) -> None:
+    """Bring the weights of a torchvision detector into torch hub's cache, unless they lie there.
+
+    Args:
+        name: of the detector.
+        weights: as in `load_detector`.
+        progress: as in `load_detector`.
+
+    Raises:
+        ValueError: a name without such weights, or they cannot be downloaded whole.
+    """
+    download_weights(_choose_weights(name, weights), progress)
 
 
 def detector_names() -> tuple[str, ...]:
@@ -108,12 +125,15 @@ def _load_bundled(categories: Sequence[str] | None) -> Detector:
 
 
 def _load_torchvision(
-    name: str, weights: str | WeightsEnum | None, categories: Sequence[str] | None
+    name: str,
+    weights: str | WeightsEnum | None,
+    categories: Sequence[str] | None,
+    progress: Progress | None,
 ) -> Detector:
     if weights is None:
         return _load_random(name, categories)
     chosen = _choose_weights(name, weights)
-    fetch_weights(chosen)
+    fetch_weights(chosen, progress)
     try:
         with torch.random.fork_rng(devices=[]):
             model = getattr(torchvision_detection, name)(weights=chosen).eval()
