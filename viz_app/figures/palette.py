@@ -6,6 +6,8 @@ Blue is the one accent. Colours are chosen to be read on a white page, on a dark
 
 from __future__ import annotations
 
+import re
+
 from detector.tracing.filters import DetectionFate, ProposalFate
 
 ACCENT = "#0072B2"
@@ -27,6 +29,8 @@ GROUND_TRUTH = "#FFFFFF"
 DARK_HALO = "rgba(0,0,0,0.55)"
 LIGHT_HALO = "rgba(255,255,255,0.75)"
 
+_HEX = re.compile("#[0-9a-fA-F]{6}")
+_RGBA = re.compile(r"rgba\((\d+),(\d+),(\d+),([\d.]+)\)")
 _CATEGORIES = (ACCENT, ORANGE, GREEN, PURPLE, SKY, VERMILLION, VIOLET)
 # Neither the blue of what was kept nor the orange of what is selected.
 _LEVELS = (GREEN, PURPLE, SKY, VERMILLION, VIOLET)
@@ -72,3 +76,24 @@ def with_alpha(color: str, alpha: float) -> str:
     """`#RRGGBB` as an `rgba()` string, for fills."""
     red, green, blue = (int(color[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha:g})"
+
+
+def rgba(color: str) -> tuple[tuple[int, int, int], float]:
+    """Red, green, blue (0 to 255) and opacity (0 to 1) of `#RRGGBB` or `rgba(r,g,b,a)`.
+
+    Raises:
+        ValueError: another way to write a colour.
+    """
+    match = _RGBA.fullmatch(color.replace(" ", ""))
+    if match:
+        red, green, blue, alpha = match.groups()
+        return (int(red), int(green), int(blue)), float(alpha)
+    if not _HEX.fullmatch(color):
+        raise ValueError(f"the colour {color!r} is not understood; expected #RRGGBB or rgba(r,g,b,a)")
+    return (int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)), 1.0
+
+
+def text_on(color: str) -> str:
+    """Black or white, whichever reads better on `color`."""
+    (red, green, blue), _ = rgba(color)
+    return "#111111" if 0.299 * red + 0.587 * green + 0.114 * blue > 150 else "#FFFFFF"

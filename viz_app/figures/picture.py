@@ -17,16 +17,18 @@ import numpy as np
 import plotly.graph_objects as go
 from torch import Tensor
 
+from viz_app.figures.palette import text_on
 from viz_app.links import Selected
 
 Dash = Literal["solid", "dash", "dot"]
 CONFIG = {"displayModeBar": False, "displaylogo": False}
 """What `st.plotly_chart` and `Figure.write_html` should be given for a calm picture."""
+MOST_LABELS = 60
+"""Labels drawn of each group: more cover the picture."""
 
 _WIDEST = 500
 _HEIGHTS = (260, 620)
 _DISPLAY_SIDE = 1600
-_MOST_LABELS = 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,7 +195,7 @@ def _markers(group: BoxGroup) -> go.Scatter:
     ys = np.stack(((y1 + y2) / 2, y1, y1, y2, y2), axis=1).ravel()
     places = np.repeat(np.arange(len(boxes)), 5)
     texts = [group.hover[place] for place in places]
-    label = {"bgcolor": group.color, "bordercolor": group.color, "font": {"color": _text_on(group.color)}}
+    label = {"bgcolor": group.color, "bordercolor": group.color, "font": {"color": text_on(group.color)}}
     return go.Scatter(
         x=xs, y=ys, mode="markers", marker={"size": 14, "opacity": 0}, name=f"{group.name} (hover)",
         customdata=places, text=texts, hovertemplate="%{text}<extra></extra>", hoverlabel=label,
@@ -203,7 +205,7 @@ def _markers(group: BoxGroup) -> go.Scatter:
 
 def _labels(group: BoxGroup) -> list[go.layout.Annotation]:
     notes = []
-    boxes = group.boxes[:_MOST_LABELS].tolist()
+    boxes = group.boxes[:MOST_LABELS].tolist()
     for text, (x1, y1, _, _) in zip(group.labels, boxes, strict=False):
         # A label of a box at the top edge goes inside it; above it, it would leave the picture.
         anchor = "bottom" if y1 > 12 else "top"
@@ -211,15 +213,10 @@ def _labels(group: BoxGroup) -> list[go.layout.Annotation]:
             go.layout.Annotation(
                 x=max(x1, 0), y=max(y1, 0), xanchor="left", yanchor=anchor, text=escape(text),
                 showarrow=False, bgcolor=group.color, borderpad=1,
-                font={"color": _text_on(group.color), "size": 11},
+                font={"color": text_on(group.color), "size": 11},
             )
         )  # fmt: skip
     return notes
-
-
-def _text_on(color: str) -> str:
-    red, green, blue = (int(color[start : start + 2], 16) for start in (1, 3, 5))
-    return "#111111" if 0.299 * red + 0.587 * green + 0.114 * blue > 150 else "#FFFFFF"
 
 
 def _frame(figure: go.Figure, size: tuple[int, int], title: str | None, height: int) -> None:
