@@ -12,12 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from detector.tracing.raw import RawForward, SamplerCall
+from detector.tracing.roi_losses import SMOOTH_L1_BETA, roi_losses
 from detector.tracing.samples import AnchorSamples, Losses, RoiSamples, TrainingView
 
 if TYPE_CHECKING:
     from detector.tracing.trace import Trace
-
-_SMOOTH_L1_BETA = 1 / 9  # torchvision's, in both stages
 
 
 def recorded_view(forward: RawForward, trace: Trace, image: int) -> TrainingView | None:
@@ -118,15 +117,10 @@ def _anchor_shares(trace: Trace, anchors: AnchorSamples, sampled: int) -> tuple[
 
 def _roi_shares(rois: RoiSamples, sampled: int) -> tuple[Tensor, Tensor]:
     """Each RoI's share of the batch's two head losses (torchvision's `fastrcnn_loss`)."""
-    cls = F.cross_entropy(rois.class_logits, rois.labels, reduction="none") / sampled
-    bbox = torch.zeros_like(cls)
-    positive = torch.where(rois.labels > 0)[0]
-    deltas = rois.deltas.reshape(len(rois.boxes), -1, 4)
-    own = deltas[torch.arange(len(deltas)), rois.labels if deltas.shape[1] > 1 else 0]
-    bbox[positive] = _box_error(own, rois.targets, positive) / sampled
-    return cls, bbox
+    losses = roi_losses(rois)
+    return losses.cls / sampled, losses.box / sampled
 
 
 def _box_error(deltas: Tensor, targets: Tensor, rows: Tensor) -> Tensor:
-    error = F.smooth_l1_loss(deltas[rows], targets[rows], beta=_SMOOTH_L1_BETA, reduction="none")
+    error = F.smooth_l1_loss(deltas[rows], targets[rows], beta=SMOOTH_L1_BETA, reduction="none")
     return error.sum(dim=1)
