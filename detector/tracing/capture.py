@@ -117,6 +117,38 @@ class Recorder:
         return hook
 
 
+@contextmanager
+def watching(
+    model: nn.Module,
+    enter: Callable[[str, nn.Module, tuple[Any, ...]], None],
+    leave: Callable[[str, nn.Module, tuple[Any, ...], Any], None],
+) -> Iterator[None]:
+    """Call `enter` before and `leave` after each call of each part of `model` in this thread.
+
+    Both get the part's name, the part, and its arguments by position, keywords last; `leave` its output, too.
+    All hooks are gone afterwards, also when the block raises.
+    """
+    thread = get_ident()
+
+    def hooks(name: str) -> tuple[Callable[..., None], Callable[..., None]]:
+        def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            if get_ident() == thread:
+                enter(name, module, (*args, *kwargs.values()))
+
+        def after(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+            if get_ident() == thread:
+                leave(name, module, (*args, *kwargs.values()), output)
+
+        return before, after
+
+    with ExitStack() as stack:
+        for name, module in model.named_modules():
+            before, after = hooks(name)
+            stack.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
+            stack.callback(module.register_forward_hook(after, with_kwargs=True).remove)
+        yield
+
+
 def _stages(model: TwoStageModel) -> Iterator[tuple[nn.Module, Note]]:
     """The modules to listen to, each with what its output holds."""
     heads = model.roi_heads
