@@ -34,3 +34,31 @@ def test_a_threshold_moves_the_count_of_detections(page: Page, app_url: str) -> 
     thumb.press("Home")
     expect(count).not_to_have_text("0", timeout=PATIENCE_MS)
     assert int(count.inner_text().replace(",", "")) >= int(before.replace(",", ""))
+
+
+def test_back_and_forward_restore_thresholds_and_page(page: Page, app_url: str) -> None:
+    open_app(page, app_url)
+    count, thumb = _count(page, "detections"), slider(page, "Score")
+    expect(count).to_have_text(NUMBER, timeout=PATIENCE_MS)
+    before, own = count.inner_text(), thumb.input_value()
+    assert before != "0"
+
+    thumb.focus()
+    thumb.press("End")
+    expect(count).to_have_text("0", timeout=PATIENCE_MS)
+    expect(page).to_have_url(re.compile("box_score=1.0"))
+
+    page.go_back()
+    expect(count).to_have_text(before, timeout=PATIENCE_MS)
+    assert slider(page, "Score").input_value() == own
+    expect(page).not_to_have_url(re.compile("box_score"))
+
+    page.go_forward()
+    expect(count).to_have_text("0", timeout=PATIENCE_MS)
+    assert slider(page, "Score").input_value() == "1"
+    expect(page).to_have_url(re.compile("box_score=1.0"))
+
+    # What is chosen afterwards starts from there.
+    slider(page, "Score").focus()
+    slider(page, "Score").press("Home")
+    expect(count).not_to_have_text("0", timeout=PATIENCE_MS)

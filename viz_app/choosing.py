@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from detector.data.images import read_image
-from detector.models.families import MOBILENETS, TORCHVISION_NAMES
+from detector.models.families import TORCHVISION_NAMES
 from viz_app import resources, state
 from viz_app.figures.words import plural
 from viz_app.links import DEFAULT_MODEL
@@ -24,7 +24,6 @@ REFUSED = "refused"
 """Name under which a session remembers what could not be opened, and why."""
 
 _FILE, _UPLOAD = "checkpoint file", "uploaded checkpoint"
-_INFERRED = "as the file says"
 _OWN, _RANDOM = "torchvision's own", "random"
 _MODEL, _WEIGHTS, _PATH, _IMAGE = "model", "weights", "path", "image"
 
@@ -39,7 +38,7 @@ def choose_detector() -> DetectorSpec | None:
         (*known, _FILE, _UPLOAD),
         key=_MODEL,
         format_func=_detector_label,
-        on_change=_other_detector,
+        on_change=other_detector,
     )
     if kind == _UPLOAD:
         return _uploaded_detector()
@@ -49,14 +48,14 @@ def choose_detector() -> DetectorSpec | None:
             "Path of the checkpoint",
             key=_PATH,
             placeholder="runs/x/best.safetensors",
-            on_change=_other_detector,
+            on_change=other_detector,
         ).strip()
-        return DetectorSpec(path, architecture=_architecture()) if path else None
+        return _with_words(DetectorSpec(path)) if path else None
     if kind == DEFAULT_MODEL:
         return DetectorSpec(DEFAULT_MODEL)
     state.seed_widget(_WEIGHTS, _RANDOM if asked.weights is None and asked.model == kind else _OWN)
     weights = st.segmented_control(
-        "Weights", (_OWN, _RANDOM), key=_WEIGHTS, required=True, on_change=_other_detector,
+        "Weights", (_OWN, _RANDOM), key=_WEIGHTS, required=True, on_change=other_detector,
         help="torchvision's own weights are downloaded once; random ones show the stages without a download.",
     )  # fmt: skip
     return DetectorSpec(kind, "DEFAULT" if weights == _OWN else None)
@@ -137,19 +136,16 @@ def _check_upload(file: UploadedFile) -> ImageChoice | str:
 
 
 def _uploaded_detector() -> DetectorSpec | None:
-    file = st.file_uploader("Checkpoint", key="checkpoint", on_change=_other_detector)
+    file = st.file_uploader("Checkpoint", key="checkpoint", on_change=other_detector)
     if file is None:
         return None
     data = file.getvalue()
-    return DetectorSpec(file.name, data=data, sha256=digest(data), architecture=_architecture())
+    return _with_words(DetectorSpec(file.name, data=data, sha256=digest(data)))
 
 
-def _architecture() -> str | None:
-    """Only the two MobileNets have to be told apart by hand: their tensors are alike."""
-    chosen = st.selectbox(
-        "Architecture", (_INFERRED, *MOBILENETS), key="architecture", on_change=_other_detector
-    )
-    return None if chosen == _INFERRED else chosen
+def _with_words(spec: DetectorSpec) -> DetectorSpec:
+    """With what was said of this very file before."""
+    return replace(spec, words=state.words_of(spec.file))
 
 
 def _detector_label(kind: str) -> str:
@@ -162,7 +158,7 @@ def _image_label(image: ImageChoice) -> str:
     return f"{image.label} · {plural(len(image.annotations.truth), 'object')}"
 
 
-def _other_detector() -> None:
+def other_detector() -> None:
     """Another model has thresholds of its own, and asking again is worth a try."""
     state.forget_notices()
     state.remember(REFUSED, {})

@@ -10,7 +10,9 @@ import streamlit as st
 from detector.explaining.ladder import diagnose
 from detector.tracing.thresholds import Thresholds
 from viz_app import resources, state
+from viz_app.asking import ask_for_words
 from viz_app.choosing import REFUSED, choose_detector, choose_image
+from viz_app.fetching import fetch
 from viz_app.knobs import threshold_sliders
 from viz_app.links import DEFAULT_MODEL
 from viz_app.problems import show_notice, show_problem
@@ -37,6 +39,10 @@ class _Subject:
     detector: DetectorSpec
     image: ImageChoice
 
+    @property
+    def key(self) -> str:
+        return f"{self.detector.key}|{self.image.key}"
+
 
 def choose_scene(box: DeltaGenerator) -> Scene | None:
     """Draw the sidebar; the scene it asks for, or the last one that worked, or None when nothing ever did.
@@ -44,10 +50,14 @@ def choose_scene(box: DeltaGenerator) -> Scene | None:
     Args:
         box: where problems are told.
     """
+    state.follow_history()
     with st.sidebar:
         wanted = choose_detector()
+        questions = st.container()
         image = choose_image(box)
         found = None if image is None else _open(wanted, image, box)
+        if wanted is not None and image is not None:
+            _ask(questions, _Subject(wanted, image))
         if found is None:
             return None
         subject, replayer = found
@@ -91,15 +101,25 @@ def _open(
     # Not tried again with every slider: a download that fails may take a while to do so.
     refused: dict[str, str] = state.remembered(REFUSED, {})
     for subject in _in_order(wanted, image):
-        key = f"{subject.detector.key}|{subject.image.key}"
+        key = subject.key
         try:
             if key not in refused:
+                fetch(subject.detector, box)
                 return subject, resources.replayer(subject.detector, subject.image)
         except (ValueError, OSError) as problem:
             refused = {**refused, key: str(problem)}
             state.remember(REFUSED, refused)
         show_problem(box, refused[key])
     return None
+
+
+def _ask(place: DeltaGenerator, wanted: _Subject) -> None:
+    """Where a checkpoint leaves something open, ask for it."""
+    if not wanted.detector.is_checkpoint:
+        return
+    refusal = state.remembered(REFUSED, {}).get(wanted.key, "")
+    notes = () if refusal else resources.detector(wanted.detector).notes
+    ask_for_words(place, wanted.detector, refusal, notes)
 
 
 def _in_order(wanted: DetectorSpec | None, image: ImageChoice) -> Iterator[_Subject]:

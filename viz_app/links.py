@@ -93,6 +93,11 @@ def to_query(choice: Choice) -> dict[str, str]:
     return query | {name: repr(value) for name, value in choice.thresholds}
 
 
+def is_of_link(key: str) -> bool:
+    """Whether a widget of this key shows a part of the link."""
+    return key in ("model", "weights", "path", "image") or key.partition("@")[0] in _KNOBS
+
+
 def from_query(query: Mapping[str, str]) -> tuple[Choice, tuple[str, ...]]:
     """The choice that a link asks for, and one sentence for each part of it that was ignored."""
     found: dict[str, str | Selected] = {}

@@ -17,7 +17,8 @@ import torch
 from detector import Replayer, capture
 from detector.data.images import read_image
 from detector.models.families import TORCHVISION_NAMES
-from detector.models.zoo import load_detector
+from detector.models.zoo import detector_names, load_detector
+from viz_app.file_words import FileWords
 from viz_app.scenes import ImageChoice, bundled_scenes
 
 if TYPE_CHECKING:
@@ -37,20 +38,30 @@ class DetectorSpec:
         weights: `DEFAULT`, or None.
         data: bytes of an uploaded checkpoint.
         sha256: their digest.
-        architecture: of a checkpoint whose tensors fit two, or None.
+        words: what was said of a checkpoint that does not say it itself.
     """
 
     source: str
     weights: str | None = None
     data: bytes | None = field(default=None, repr=False, compare=False)
     sha256: str = ""
-    architecture: str | None = None
+    words: FileWords = field(default_factory=FileWords)
 
     @property
     def key(self) -> str:
-        """Tells one content from another; a file that was written again is another."""
-        settings = (self.source, self.weights or "", self.architecture or "")
-        return "|".join((*settings, self.sha256 or self._written()))
+        """Tells one content from another."""
+        said = self.words.said()
+        return "|".join((self.file, self.weights or "", repr(said) if said else ""))
+
+    @property
+    def file(self) -> str:
+        """The file, whatever was said of it; one that was written again is another."""
+        return f"{self.source}|{self.sha256 or self._written()}"
+
+    @property
+    def is_checkpoint(self) -> bool:
+        """Whether it is a file that somebody brought."""
+        return self.data is not None or self.source not in detector_names()
 
     def _written(self) -> str:
         if not Path(self.source).is_file():
@@ -86,11 +97,13 @@ def _detector(key: str, _spec: DetectorSpec) -> Detector:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return load_detector(_spec.source, weights=_spec.weights)
-    return load_detector(_spec.source, architecture=_spec.architecture)
+    return load_detector(_spec.source, **_spec.words.said())
 
 
 # Of each session its own, and gone with it: an image that was opened is not kept for whoever comes next.
-@st.cache_resource(scope="session", max_entries=MOST_TRACES, show_spinner="Running the detector on the image …")
+@st.cache_resource(
+    scope="session", max_entries=MOST_TRACES, show_spinner="Running the detector on the image …"
+)
 def _replayer(key: str, image: str, _spec: DetectorSpec, _image: ImageChoice) -> Replayer:
     del key, image
     model = detector(_spec)
@@ -104,6 +117,6 @@ def _from_upload(spec: DetectorSpec, data: bytes) -> Detector:
         path = Path(folder) / (Path(spec.source).name or "checkpoint")
         path.write_bytes(data)
         try:
-            return load_detector(str(path), architecture=spec.architecture)
+            return load_detector(str(path), **spec.words.said())
         except ValueError as error:
             raise ValueError(str(error).replace(str(path), path.name)) from error

@@ -7,11 +7,13 @@ mirrored into the address bar, so that copying the address gives a link to the s
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from viz_app.links import Choice, Selected, from_query, to_query
+from viz_app.file_words import FileWords
+from viz_app.links import Choice, Selected, from_query, is_of_link, to_query
 
 Value = TypeVar("Value")
 
@@ -28,6 +30,22 @@ def choice() -> Choice:
         st.session_state[_CHOICE] = asked
         st.session_state[_NOTICES] = ignored
     return st.session_state[_CHOICE]
+
+
+def follow_history() -> None:
+    """Where a person went back or forward in the browser's history, look at what that address says."""
+    context = get_script_run_ctx()
+    if context is None or not context.is_history_navigation:
+        return
+    query = st.query_params.to_dict()
+    asked, ignored = from_query(query)
+    choose(asked)
+    select(asked.selected)
+    st.session_state[_NOTICES] = ignored
+    # The widgets take their values from the choice again; an upload that is shown has no address, and stays.
+    stay = () if asked.image or not query else ("image",)
+    for key in [str(key) for key in st.session_state if key not in stay and is_of_link(str(key))]:
+        del st.session_state[key]
 
 
 def choose(chosen: Choice) -> None:
@@ -107,6 +125,21 @@ def widget(key: str) -> object:
 def selected_rows(key: str) -> list[int]:
     """Places of the rows that are selected in a table."""
     return list(st.session_state[key].selection.rows)
+
+
+def selected_points(key: str) -> list[dict[str, Any]]:
+    """Points that are selected in a chart, with their `customdata`."""
+    return list(st.session_state[key].selection.points)
+
+
+def words_of(file: str) -> FileWords:
+    """What was said of a checkpoint in this session."""
+    return remembered("words", {}).get(file, FileWords())
+
+
+def remember_words(file: str, words: FileWords) -> None:
+    """Keep what was said of a checkpoint."""
+    remember("words", {**remembered("words", {}), file: words})
 
 
 def remembered(name: str, default: Value) -> Value:

@@ -155,8 +155,8 @@ def _anchor_settings(tensors: Mapping[str, Tensor], family: str, hints: Hints) -
         raise ValueError(f"anchor_sizes has {len(sizes)} levels; {family} has {len(default)}")
     if any(len(level) * len(ratios) != anchors for level in sizes):
         raise ValueError(
-            f"its RPN has {anchors} anchors per cell, not {len(sizes[0])} sizes x {len(ratios)} ratios; "
-            f"give anchor_sizes= ({len(default)} tuples, one per level) and, if not {_RATIOS}, aspect_ratios="
+            f"its RPN has {anchors} anchors per cell, not {len(sizes[0])} x {len(ratios)} (sizes x ratios); give "
+            f"anchor_sizes= ({len(default)} tuples, one per level), and aspect_ratios= where not {_RATIOS}"
         )
     if hints.anchor_sizes is None and hints.aspect_ratios is None:
         return {}
