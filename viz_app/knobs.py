@@ -9,6 +9,8 @@ import streamlit as st
 from detector.tracing.thresholds import Thresholds
 from viz_app import state
 
+_MODEL = "model of the sliders"
+
 
 @dataclass(frozen=True, slots=True)
 class Knob:
@@ -33,6 +35,8 @@ class Knob:
         """Whether it counts candidates."""
         return isinstance(self.step, int)
 
+
+_MODEL = "sliders of model"
 
 RPN_KNOBS = (
     Knob(
@@ -71,6 +75,7 @@ def threshold_sliders(own: Thresholds, model: str) -> Thresholds:
         model: key of the model; another model gets sliders of its own.
     """
     wanted = dict(state.choice().thresholds)
+    state.remember(_MODEL, model)
     values = {}
     for title, knobs in (("RPN filter", RPN_KNOBS), ("Box filter", BOX_KNOBS)):
         st.caption(title)
@@ -84,6 +89,13 @@ def threshold_sliders(own: Thresholds, model: str) -> Thresholds:
     differing = sorted((name, value) for name, value in values.items() if value != getattr(own, name))
     state.choose(replace(state.choice(), thresholds=tuple(differing)))
     return changed
+
+
+def move_sliders(thresholds: Thresholds) -> None:
+    """Give every slider the value of its threshold; in a callback, before the sliders are drawn."""
+    state.forget_notices()
+    for knob in (*RPN_KNOBS, *BOX_KNOBS):
+        state.set_widget(_key(knob, state.remembered(_MODEL, "")), getattr(thresholds, knob.field))
 
 
 def _slider(knob: Knob, own: Thresholds, wanted: dict[str, float], model: str) -> float:
@@ -114,6 +126,13 @@ def _reset(own: Thresholds, model: str) -> None:
     state.forget_notices()
     for knob in (*RPN_KNOBS, *BOX_KNOBS):
         state.set_widget(_key(knob, model), getattr(own, knob.field))
+
+
+def set_box_thresholds(score: float, nms: float) -> None:
+    """Move two sliders of the box filter; only before they are drawn in this run, or in a callback."""
+    state.forget_notices()
+    for knob, value in zip(BOX_KNOBS, (score, nms), strict=False):
+        state.set_widget(_key(knob, state.remembered(_MODEL, "")), value)
 
 
 def _key(knob: Knob, model: str) -> str:

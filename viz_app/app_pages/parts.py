@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Literal
 import streamlit as st
 
 from viz_app import state
-from viz_app.figures.picture import CONFIG, BoxGroup, legend_html, picture
+from viz_app.canvas.component import show_canvas
+from viz_app.figures.picture import legend_html
+from viz_app.knobs import set_box_thresholds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from detector.tracing.trace import Trace
+    from viz_app.canvas.candidates import Preview
+    from viz_app.canvas.events import CanvasEvent, Pick
+    from viz_app.figures.picture import BoxGroup
     from viz_app.links import Selected
 
 PROBABILITY = st.column_config.NumberColumn(format="%.3f")
@@ -29,23 +34,62 @@ IOU = st.column_config.NumberColumn(format="%.2f")
 
 
 def show_picture(
-    pixels: Tensor, groups: Sequence[BoxGroup], *, key: str, overlay: Tensor | None = None, scale: str = ""
-) -> None:
-    """The picture, a line that names what is drawn on it, and the colours of a heat map as HTML.
+    pixels: Tensor,
+    groups: Sequence[BoxGroup],
+    *,
+    key: str,
+    overlay: Tensor | None = None,
+    scale: str = "",
+    preview: Preview | None = None,
+) -> Pick | None:
+    """The picture, a line that names what is drawn on it, and the colours of a heat map; the click, if any.
+
+    A click on a box with an item selects that in the whole app, a click beside all boxes selects nothing.
 
     Args:
         pixels: uint8 [3, H, W].
-        groups: drawn in this order; a click on a box with an item selects it.
+        groups: drawn in this order.
         key: of the widget.
         overlay: uint8 [h, w, 4] RGBA, stretched over the image, beneath the boxes.
         scale: HTML that says what the overlay's colours mean.
+        preview: lets the box filter's thresholds be moved on the picture, too.
     """
-    st.plotly_chart(picture(pixels, groups, overlay=overlay), config=CONFIG, key=key)
     drawn = [group for group in groups if len(group)]
+    event = show_canvas(
+        pixels,
+        drawn,
+        key=key,
+        overlay=overlay,
+        selected=_selected_box(drawn),
+        preview=preview,
+        on_event=lambda event: _follow(event, drawn),
+    )
     if drawn:
         st.html(legend_html(drawn))
     if scale:
         st.html(scale)
+    return event.pick
+
+
+def _follow(event: CanvasEvent, drawn: Sequence[BoxGroup]) -> None:
+    if event.thresholds is not None:
+        set_box_thresholds(*event.thresholds)
+    if event.pick is None:
+        return
+    if event.pick.box is None:
+        state.select(None)
+        return
+    group, place = event.pick.box
+    item = drawn[group].items[place] if drawn[group].items else None
+    if item is not None:
+        state.select(item)
+
+
+def _selected_box(drawn: Sequence[BoxGroup]) -> tuple[int, int] | None:
+    """(group, place) of the box that stands for what is selected, the one drawn last."""
+    places = [(number, place_of(group.items, state.selection())) for number, group in enumerate(drawn)]
+    known = [(number, place) for number, place in places if place is not None]
+    return known[-1] if known else None
 
 
 def select_row(
@@ -54,6 +98,7 @@ def select_row(
     columns: Mapping[str, ColumnConfig | None],
     *,
     required: bool = False,
+    height: int = _TABLE_HEIGHT,
 ) -> int | None:
     """A table in which one row can be selected; the place of that row, or None.
 
@@ -62,6 +107,7 @@ def select_row(
         key: of the widget; another key forgets the selection.
         columns: formats by column name; None hides a column.
         required: one row is always selected, the first one to begin with.
+        height: at most, in screen pixels; seven rows by default.
     """
     event = st.dataframe(
         table,
@@ -70,7 +116,7 @@ def select_row(
         on_select="rerun",
         selection_mode="single-row-required" if required else "single-row",
         column_config=dict(columns),
-        height=min(_TABLE_HEIGHT, _ROW_HEIGHT * (len(table) + 1) + 2),
+        height=min(height, _ROW_HEIGHT * (len(table) + 1) + 2),
     )
     rows = event["selection"]["rows"]
     # A table that became shorter may still report a row that is gone.

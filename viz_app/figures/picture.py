@@ -96,10 +96,12 @@ def picture(
     """
     figure = go.Figure()
     image_height, image_width = pixels.shape[1:]
-    for source in [jpeg_uri(pixels)] if overlay is None else [jpeg_uri(pixels), _png_uri(overlay)]:
+    sources = _sources(pixels, overlay)
+    for place, source in enumerate(sources):
+        # Plotly draws only the first of several images of one place and size: the overlay is a hair wider.
         figure.add_layout_image(
-            source=source, xref="x", yref="y", x=0, y=0, sizex=image_width, sizey=image_height,
-            sizing="stretch", layer="below",
+            source=source, xref="x", yref="y", x=0, y=0, sizex=image_width * (1 + 1e-9 * place),
+            sizey=image_height, sizing="stretch", layer="below",
         )  # fmt: skip
     drawn = [group for group in groups if len(group)]
     for group in drawn:
@@ -124,12 +126,12 @@ def box_path(boxes: Tensor) -> tuple[np.ndarray, np.ndarray]:
     return xs, ys
 
 
-def jpeg_uri(pixels: Tensor) -> str:
-    """uint8 [3, H, W] as a JPEG data URI, at most 1600 pixels wide and high."""
+def jpeg_bytes(pixels: Tensor) -> bytes:
+    """uint8 [3, H, W] as a JPEG file, at most 1600 pixels wide and high."""
     image = np.ascontiguousarray(pixels.detach().cpu().permute(1, 2, 0).numpy())
-    scale = _DISPLAY_SIDE / max(image.shape[:2])
-    if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    height, width = display_size(image.shape[:2])
+    if (height, width) != image.shape[:2]:
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     # Without colour subsampling: small pictures are shown enlarged, and coloured edges would smear.
     settings = [
         cv2.IMWRITE_JPEG_QUALITY,
@@ -137,20 +139,27 @@ def jpeg_uri(pixels: Tensor) -> str:
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
     ]
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)[1]
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
+    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)[1].tobytes()
 
 
-def display_size(image_size: tuple[int, int]) -> tuple[int, int]:
+def png_bytes(overlay: Tensor) -> bytes:
+    """uint8 [h, w, 4] RGBA as a PNG file."""
+    return cv2.imencode(".png", cv2.cvtColor(overlay.numpy(), cv2.COLOR_RGBA2BGRA))[1].tobytes()
+
+
+def _sources(pixels: Tensor, overlay: Tensor | None) -> list[str]:
+    image = _uri("jpeg", jpeg_bytes(pixels))
+    return [image] if overlay is None else [image, _uri("png", png_bytes(overlay))]
+
+
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(data).decode()
+
+
+def display_size(image_size: Sequence[int]) -> tuple[int, int]:
     """Height and width of the pixels that are sent of an image: its own, or 1600 on the longer side."""
     scale = min(1.0, _DISPLAY_SIDE / max(image_size))
     return max(1, round(image_size[0] * scale)), max(1, round(image_size[1] * scale))
-
-
-def _png_uri(overlay: Tensor) -> str:
-    """uint8 [h, w, 4] RGBA as a PNG data URI."""
-    encoded = cv2.imencode(".png", cv2.cvtColor(overlay.numpy(), cv2.COLOR_RGBA2BGRA))[1]
-    return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
 def picture_height(image_height: int, image_width: int) -> int:
@@ -166,11 +175,17 @@ def legend_html(groups: Sequence[BoxGroup]) -> str:
     for group in groups:
         swatch = f"border-top:2px {styles[group.dash]} {group.color};background:{group.halo or 'none'};"
         place = "display:inline-block;width:1.4em;height:4px;vertical-align:middle;margin-right:0.4em"
-        whole = "" if group.total is None or group.total == len(group) else f" of {group.total:,}"
-        count = f" {len(group):,}{whole}" if group.counted else ""
-        text = f'<span style="{swatch}{place}"></span>{escape(group.name)}{count}'
+        text = f'<span style="{swatch}{place}"></span>{escape(legend_words(group))}'
         parts.append(f'<span style="white-space:nowrap;margin-right:1.1em">{text}</span>')
     return f'<div style="font-size:0.875rem;opacity:0.75;line-height:1.7">{"".join(parts)}</div>'
+
+
+def legend_words(group: BoxGroup) -> str:
+    """What a group is and how many boxes of it are drawn, such as `suppressed 50 of 1,204`."""
+    if not group.counted:
+        return group.name
+    whole = "" if group.total is None or group.total == len(group) else f" of {group.total:,}"
+    return f"{group.name} {len(group):,}{whole}"
 
 
 def _lines(group: BoxGroup) -> list[go.Scatter]:
