@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
@@ -41,6 +41,7 @@ def show_picture(
     overlay: Tensor | None = None,
     scale: str = "",
     preview: Preview | None = None,
+    on_pick: Callable[[float, float], None] | None = None,
 ) -> Pick | None:
     """The picture, a line that names what is drawn on it, and the colours of a heat map; the click, if any.
 
@@ -53,6 +54,8 @@ def show_picture(
         overlay: uint8 [h, w, 4] RGBA, stretched over the image, beneath the boxes.
         scale: HTML that says what the overlay's colours mean.
         preview: lets the box filter's thresholds be moved on the picture, too.
+        on_pick: told where a click was, (x, y) in the image frame, before the page is drawn again; then the
+            click selects nothing by itself.
     """
     drawn = [group for group in groups if len(group)]
     event = show_canvas(
@@ -62,7 +65,7 @@ def show_picture(
         overlay=overlay,
         selected=_selected_box(drawn),
         preview=preview,
-        on_event=lambda event: _follow(event, drawn),
+        on_event=lambda event: _follow(event, drawn, on_pick),
     )
     if drawn:
         st.html(legend_html(drawn))
@@ -71,10 +74,15 @@ def show_picture(
     return event.pick
 
 
-def _follow(event: CanvasEvent, drawn: Sequence[BoxGroup]) -> None:
+def _follow(
+    event: CanvasEvent, drawn: Sequence[BoxGroup], on_pick: Callable[[float, float], None] | None
+) -> None:
     if event.thresholds is not None:
         set_box_thresholds(*event.thresholds)
     if event.pick is None:
+        return
+    if on_pick is not None and event.pick.x >= 0:  # the escape key reports a place outside the picture
+        on_pick(event.pick.x, event.pick.y)
         return
     if event.pick.box is None:
         state.select(None)
