@@ -14,6 +14,8 @@ from typing import NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
+from viz_app import looking
+
 USAGE_ERROR = 2
 
 
@@ -47,6 +49,10 @@ def _app(options: Namespace) -> int:
 
 COMMANDS: dict[str, Command] = {
     "app": Command("open the app in a browser", _app_options, _app),
+    "show": Command("draw a stage of one image as PNG or HTML", looking.show_options, looking.show),
+    "trace": Command(
+        "capture one image into a file that the app opens", looking.trace_options, looking.trace
+    ),
 }
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from detector.data.coco import CocoDataset
+from detector.data.coco import CocoDataset, find_annotation_file
+from detector.data.coco_file import read_coco_file
 from detector.data.datasets import ground_truth_of
 from detector.data.ground_truth import GroundTruth
 from viz_app.bundled import sample_images_folder
@@ -74,6 +75,35 @@ def bundled_scenes() -> tuple[ImageChoice, ...]:
     """The bundled scenes, in the order of their annotation file."""
     dataset = CocoDataset(sample_images_folder())
     return tuple(_scene(dataset, index) for index in range(len(dataset)))
+
+
+def annotations_of(source: Path, image: Path) -> Annotations:
+    """The objects that COCO annotations name for one image, found by its file name.
+
+    Args:
+        source: JSON file, or the folder that holds it.
+        image: the image file; it may lie anywhere.
+
+    Raises:
+        ValueError: no such file, not COCO, or it names the image not at all or more than once.
+    """
+    file = find_annotation_file(source)
+    content = read_coco_file(file)
+    found = [entry for entry in content.images if Path(entry.file_name).name == image.name]
+    if len(found) != 1:
+        count = (
+            f"{len(found)} of its images are" if found else f"none of its {len(content.images):,} images is"
+        )
+        raise ValueError(f"{file}: {count} called {image.name}")
+    objects = found[0].annotations
+    label_of = {number: label for label, number in enumerate(content.category_ids, start=1)}
+    truth = GroundTruth(
+        torch.tensor([one.box for one in objects], dtype=torch.float32).reshape(-1, 4),
+        torch.tensor([label_of[one.category_id] for one in objects], dtype=torch.int64),
+        torch.tensor([one.crowd for one in objects], dtype=torch.bool),
+        torch.tensor([one.id for one in objects], dtype=torch.int64),
+    )
+    return Annotations(truth, ("background", *content.category_names))
 
 
 def _scene(dataset: CocoDataset, index: int) -> ImageChoice:

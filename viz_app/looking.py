@@ -1,0 +1,165 @@
+"""The subcommands that look at one image: `boxscope show` and `boxscope trace`.
+
+Only names are imported at the top: torch and plotly come when a subcommand runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+    from detector.data.ground_truth import GroundTruth
+    from detector.models.detector import Detector
+    from detector.tracing.replay import Replayer
+    from detector.tracing.thresholds import Thresholds
+
+STAGES = ("rpn", "fast_rcnn", "full")
+TRACE = ".trace"
+KNOBS: dict[str, tuple[type, str]] = {
+    "rpn_pre_nms_top_n": (int, "candidates kept per pyramid level before the RPN's NMS"),
+    "rpn_post_nms_top_n": (int, "proposals kept per image"),
+    "rpn_nms": (float, "IoU over which the RPN's NMS suppresses, 0 to 1"),
+    "rpn_score": (float, "objectness that a proposal must reach, 0 to 1"),
+    "box_score": (float, "class probability that a detection must exceed, 0 to 1"),
+    "box_nms": (float, "IoU over which the NMS of a category suppresses, 0 to 1"),
+    "box_limit": (int, "detections kept per image"),
+}
+"""Type and meaning of each field of `Thresholds`, known without importing torch."""
+
+
+def show_options(parser: ArgumentParser) -> None:
+    """Options of `boxscope show`."""
+    _image_options(parser, "image file, name of a bundled scene such as scene_00, or a .trace file")
+    parser.add_argument("--stage", choices=STAGES, default="full", help="what to look at; full by default")
+    parser.add_argument("--out", type=str, required=True, metavar="FILE", help="file to write, .png or .html")
+    for name, (kind, meaning) in KNOBS.items():
+        parser.add_argument(
+            f"--{name}", type=kind, default=None, help=f"{meaning}; the model's own by default"
+        )
+
+
+def show(options: Namespace) -> int:
+    """Draw one stage of one image into a file."""
+    from viz_app.recorded import replay_as_recorded
+    from viz_app.show import STAGES as VIEWS
+    from viz_app.show import check_target
+
+    target = check_target(options.out)
+    changes = {name: options[name] for name in KNOBS if options[name] is not None}
+    # A threshold that cannot be is refused before the model is loaded.
+    _thresholds().replace(**changes)
+    replayer = _replayer(options)
+    replay, problem = replay_as_recorded(replayer, replayer.trace.thresholds.replace(**changes))
+    if problem:
+        raise ValueError(problem)
+    print(VIEWS[options.stage](replay).save(target))
+    return 0
+
+
+def trace_options(parser: ArgumentParser) -> None:
+    """Options of `boxscope trace`."""
+    _image_options(parser, "image file, or name of a bundled scene such as scene_00")
+    parser.add_argument("--out", type=str, required=True, metavar="FILE", help="file to write, FILE.trace")
+    parser.add_argument(
+        "--no_features", action="store_true", help="leave the feature maps out: a file of a tenth of the size"
+    )
+
+
+def trace(options: Namespace) -> int:
+    """Capture one image into a trace file, which the app opens without the model."""
+    target = Path(options.out)
+    if target.suffix.lower() != TRACE:
+        raise ValueError(f"{target}: a trace file ends in {TRACE}")
+    if not target.parent.is_dir():
+        raise ValueError(f"{target}: there is no folder {target.parent}")
+    if Path(options.image).suffix.lower() == TRACE:
+        raise ValueError(f"{options.image} is a trace already; give an image")
+    _replayer(options).trace.save(target, features=not options.no_features)
+    print(target)
+    return 0
+
+
+def _image_options(parser: ArgumentParser, help_of_image: str) -> None:
+    parser.add_argument("image", type=str, metavar="IMAGE", help=help_of_image)
+    parser.add_argument(
+        "--model",
+        type=str,
+        default="shapes",
+        help="shapes (bundled), a torchvision name with its own weights, or a checkpoint file",
+    )
+    parser.add_argument(
+        "--weights", type=str, default=None, help="of a torchvision name, or `random`; DEFAULT if left out"
+    )
+    parser.add_argument(
+        "--target",
+        type=str,
+        default=None,
+        metavar="FILE",
+        help="COCO annotations (JSON) that name the image, for ground truth; a bundled scene brings its own",
+    )
+
+
+def _thresholds() -> Thresholds:
+    from detector.tracing.thresholds import Thresholds
+
+    return Thresholds()
+
+
+def _replayer(options: Namespace) -> Replayer:
+    """What was captured, or what the trace file holds."""
+    from detector import Replayer, Trace, capture
+
+    if Path(options.image).suffix.lower() == TRACE:
+        if options.target is not None:
+            raise ValueError(
+                "--target goes with an image; a trace holds the objects that it was captured with"
+            )
+        return Replayer(Trace.load(options.image))
+    path = _image_path(options.image)
+    detector = _detector(options.model, options.weights)
+    return Replayer(capture(detector, path, _truth(path, options.target, detector)), detector)
+
+
+def _image_path(name: str) -> Path:
+    """The file of that name, else the bundled scene."""
+    from viz_app.bundled import sample_images_folder
+
+    path = Path(name)
+    if path.exists() or path.name != name:
+        return path
+    bundled = sample_images_folder() / (name if path.suffix else f"{name}.png")
+    return bundled if bundled.is_file() else path
+
+
+def _detector(model: str, weights: str | None) -> Detector:
+    from detector.models.families import TORCHVISION_NAMES
+    from detector.models.zoo import load_detector
+
+    if model not in TORCHVISION_NAMES:
+        return load_detector(model, weights=weights)
+    return load_detector(model, weights=None if weights == "random" else weights or "DEFAULT")
+
+
+def _truth(image: Path, target: str | None, detector: Detector) -> GroundTruth | None:
+    """The objects of the image under the detector's categories; None where nothing is known of it.
+
+    Raises:
+        ValueError: annotations that do not name the image, or name a category that the detector lacks.
+    """
+    from viz_app.bundled import sample_images_folder
+    from viz_app.scenes import annotations_of
+
+    bundled = target is None and image.resolve().parent == sample_images_folder().resolve()
+    if target is None and not bundled:
+        return None
+    known = annotations_of(sample_images_folder() if target is None else Path(target), image)
+    truth = known.known_to(detector)
+    if truth is None and not bundled:
+        missing = sorted(
+            {known.categories[label] for label in known.truth.labels.tolist()} - set(detector.categories)
+        )
+        raise ValueError(f"{target}: {detector.name} knows no category {', '.join(map(repr, missing))}")
+    return truth
