@@ -8,13 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from support.models import random_image, random_truth, shared_detector, single_map_detector
 
 from detector import Replay, Replayer, Thresholds, Trace, capture, diagnose
+from detector.data.images import read_image
 from viz_app import cli, looking
 from viz_app.bundled import sample_images_folder
 from viz_app.figures.strip import strip_of
@@ -36,6 +36,11 @@ def trace_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("traces") / "scene.trace"
     assert cli.run(["trace", "scene_00", "--out", str(path)]) == 0
     return path
+
+
+def pixels_of(path: Path) -> np.ndarray:
+    """uint8 RGB [h, w, 3] of an image file."""
+    return read_image(path).pixels.permute(1, 2, 0).numpy()
 
 
 def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -111,8 +116,7 @@ def test_the_strongest_level_wins_at_each_place() -> None:
 
 def test_a_view_is_saved_as_its_ending_says(replay: Replay, tmp_path: Path) -> None:
     view = show_full(replay)
-    saved = cv2.imread(str(view.save(tmp_path / "view.PNG")))
-    assert np.array_equal(saved[..., ::-1], view.image())
+    assert np.array_equal(pixels_of(view.save(tmp_path / "view.PNG")), view.image())
     page = view.save(tmp_path / "view.html").read_text()
     assert page.startswith("<!doctype html>") and "Plotly.newPlot" in page
     assert view._repr_png_()[:4] == b"\x89PNG"
@@ -134,7 +138,7 @@ def test_the_command_draws_a_bundled_scene_as_the_function_does(tmp_path: Path) 
     assert scene.annotations is not None
     replayer = Replayer(capture(detector, scene.source, scene.annotations.known_to(detector)), detector)
     expected = show_rpn(replayer.replay(replayer.trace.thresholds.replace(rpn_nms=0.5))).image()
-    assert np.array_equal(cv2.imread(str(out))[..., ::-1], expected)
+    assert np.array_equal(pixels_of(out), expected)
 
 
 def test_a_trace_is_shown_without_its_model(
@@ -145,7 +149,7 @@ def test_a_trace_is_shown_without_its_model(
     trace = Trace.load(trace_file)
     assert trace.ground_truth is not None, "a bundled scene brings its objects along"
     expected = show_full(Replayer(trace).replay(trace.thresholds.replace(box_score=0.3))).image()
-    assert np.array_equal(cv2.imread(str(out))[..., ::-1], expected)
+    assert np.array_equal(pixels_of(out), expected)
     capsys.readouterr()
     out.unlink()
     assert "did not record" in refusal(

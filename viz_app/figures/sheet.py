@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-import cv2
 import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
@@ -88,7 +87,8 @@ def draw_sheet(sheet: Sheet) -> np.ndarray:
     parts = [_text(Lettering(20, bold=True), [sheet.title], width), *rows]
     if sheet.words:
         parts.append(_text(Lettering(14), sheet.words, width))
-    return cv2.copyMakeBorder(_below(parts), *[_MARGIN] * 4, cv2.BORDER_CONSTANT, value=(_PAPER,) * 3)
+    margins = ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0))
+    return np.pad(_below(parts), margins, constant_values=_PAPER)
 
 
 def sheet_figures(sheet: Sheet) -> list[go.Figure]:
