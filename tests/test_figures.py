@@ -13,12 +13,11 @@ import pytest
 import torch
 from support.models import shared_detector
 from torch import Tensor
-from torchvision.ops import box_iou, roi_align
+from torchvision.ops import box_iou
 
 from detector import DetectionFate, GroundTruth, ProposalFate, Replay, Replayer, capture
 from detector.tracing.sampling import training_view
 from viz_app.figures import (
-    fast_rcnn,
     feature_maps,
     full_network,
     module_tree,
@@ -28,7 +27,6 @@ from viz_app.figures import (
     rpn_samples,
     rpn_tables,
 )
-from viz_app.figures.fast_rcnn_tables import refinement_table, roi_order, roi_table, slot_ledger_table
 from viz_app.figures.feature_maps import colorize
 from viz_app.figures.picture import BoxGroup, box_path, legend_html, picture
 
@@ -406,120 +404,6 @@ def test_sampled_anchors_are_drawn_where_they_are_and_targets_on_their_objects()
     assert len(table) == len(view.anchors.positives) + len(view.anchors.negatives)
     assert sum(table["objectness loss"].tolist()) == pytest.approx(view.losses.rpn_cls, rel=1e-4)
     assert sum(table["box loss"].tolist()) == pytest.approx(view.losses.rpn_bbox, rel=1e-4)
-
-
-# --- Fast R-CNN ---
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_the_refined_box_is_the_decoded_one_of_that_class(name: str) -> None:
-    replay = replayed(name)
-    trace = replay.trace
-    wx, wy, ww, wh = trace.rules.box_weights
-    high, wide = trace.input.network_size
-    for roi in range(0, len(replay.head.boxes), 37):
-        for label in (1, 3):
-            x1, y1, x2, y2 = replay.head.boxes[roi].double().tolist()
-            dx, dy, dw, dh = fast_rcnn.class_deltas(replay, roi, label).double().tolist()
-            cx, cy = (x1 + x2) / 2 + dx / wx * (x2 - x1), (y1 + y2) / 2 + dy / wy * (y2 - y1)
-            w = (x2 - x1) * np.exp(min(dw / ww, 4.135166556742356))
-            h = (y2 - y1) * np.exp(min(dh / wh, 4.135166556742356))
-            xs = [min(max(x, 0), wide) * WIDTH / wide for x in (cx - w / 2, cx + w / 2)]
-            ys = [min(max(y, 0), high) * HEIGHT / high for y in (cy - h / 2, cy + h / 2)]
-            found = fast_rcnn.refined_box(replay, roi, label)
-            assert found.tolist() == pytest.approx([xs[0], ys[0], xs[1], ys[1]], abs=1e-2)
-
-
-def test_the_selected_roi_is_dotted_before_and_solid_after() -> None:
-    replay = replayed()
-    figure = picture(replay.trace.input.pixels, fast_rcnn.selected_roi_groups(replay, 4, 2))
-    before = replay.trace.to_image(replay.head.boxes[4])
-    assert np.allclose(drawn_boxes(figure, "RoI, before")[0], before.numpy(), atol=1e-4)
-    after = fast_rcnn.refined_box(replay, 4, 2)
-    assert np.allclose(drawn_boxes(figure, "refined, after")[0], after.numpy(), atol=1e-4)
-    score = float(replay.class_scores[4, 2])
-    assert figure.layout.annotations[0].text == f"{replay.trace.categories[2]} {score:.2f}"
-
-
-def test_rois_by_level_have_one_colour_a_level_and_none_is_missing() -> None:
-    replay = replayed("maskrcnn_resnet50_fpn")
-    rois = torch.arange(len(replay.head.boxes))
-    groups = fast_rcnn.level_groups(replay, rois)
-    assert sum(len(group) for group in groups) == len(rois)
-    assert len({group.color for group in groups}) == len(groups) > 1
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_the_level_rule_gives_the_level_that_was_pooled_from(name: str) -> None:
-    replay = replayed(name)
-    rule = fast_rcnn.level_rule(shared_detector(name))
-    if rule is None:
-        assert len(replay.head.level.unique()) == 1
-        return
-    for box, level in zip(replay.head.boxes.double().tolist(), replay.head.level.tolist(), strict=True):
-        side = np.sqrt((box[2] - box[0]) * (box[3] - box[1]))
-        raw = np.floor(rule.unbounded(side) + 1e-6)
-        assert level == min(max(raw, rule.k_min), rule.k_max) - rule.k_min
-
-
-@pytest.mark.parametrize("box", [[20.0, 30.0, 76.0, 100.0], [3.3, 7.7, 31.3, 35.7]])
-def test_a_crop_is_what_roi_align_reads_from_the_image(box: list[float]) -> None:
-    trace = replayed().trace
-    side = 14
-    found = fast_rcnn.crop(trace, torch.tensor(box), side)
-    pixels = trace.input.pixels[None].float()
-    # One sample in the middle of each bin is bilinear interpolation of the image.
-    expected = roi_align(pixels, [torch.tensor([box])], side, sampling_ratio=1, aligned=True)[0].permute(
-        1, 2, 0
-    )
-    assert (
-        np.abs(found.astype(float) - expected.numpy()).max() <= 4.5
-    )  # OpenCV interpolates in steps of 1/32 px
-
-
-def test_score_bars_are_the_highest_probabilities_with_a_grey_background() -> None:
-    replay = replayed()
-    figure = fast_rcnn.score_bars(replay, 3, count=5)
-    expected = replay.class_scores[3].sort(descending=True)
-    assert list(figure.data[0].x) == pytest.approx(expected.values[:5].tolist())
-    names = [replay.trace.categories[index] for index in expected.indices[:5].tolist()]
-    assert list(figure.data[0].y) == names
-    colors = dict(zip(figure.data[0].y, figure.data[0].marker.color, strict=True))
-    assert all(
-        color == (palette.GREY if name == "background" else palette.ACCENT) for name, color in colors.items()
-    )
-
-
-def test_the_roi_table_is_sorted_by_the_best_class_but_background() -> None:
-    replay = replayed()
-    order = roi_order(replay)
-    table = roi_table(replay, order)
-    best = replay.class_scores[:, 1:].amax(1)
-    assert table["probability"].tolist() == best.sort(descending=True).values.tolist()
-    for row in table.head(20).itertuples():
-        label = replay.trace.categories.index(row.category)
-        slot = row.RoI * (len(replay.trace.categories) - 1) + label - 1
-        assert row.fate == palette.fate_words(DetectionFate(int(replay.detections.fate[slot])))
-
-
-def test_the_refinement_table_is_before_after_and_their_difference() -> None:
-    replay = replayed()
-    table = refinement_table(replay, 2, 1).set_index("")
-    x1, y1, x2, y2 = fast_rcnn.refined_box(replay, 2, 1).tolist()
-    after = [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1]
-    assert table.loc["after, px"].tolist() == pytest.approx(after)
-    change = table.loc["after, px"] - table.loc["before, px"]
-    assert table.loc["change, px"].tolist() == pytest.approx(change.tolist(), abs=1e-4)
-    ratio = table.loc["head's output"] / table.loc["÷ coder weights"]
-    assert ratio.tolist() == pytest.approx(replay.trace.rules.box_weights)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_the_slot_ledger_adds_up(name: str) -> None:
-    replay = replayed(name)
-    table = slot_ledger_table(replay)
-    assert sum(table["slots"].tolist()) == len(replay.detections)
-    assert ("other class" in table["fate"].tolist()) == (name == "pyramid_best_class")
 
 
 # --- feature maps ---

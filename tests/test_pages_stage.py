@@ -1,4 +1,4 @@
-"""The RPN and Fast R-CNN pages on real traces: every view, selections, and images that have nothing to show."""
+"""The RPN page on real traces: every view, selections, and images that have nothing to show."""
 
 from __future__ import annotations
 
@@ -122,63 +122,21 @@ def test_training_samples_without_objects_say_what_is_missing() -> None:
     assert "Training samples need annotated objects" in words(test)
 
 
-def test_no_proposal_is_no_exception_on_either_page() -> None:
+def test_no_proposal_is_no_exception() -> None:
     test = open_page("rpn", rpn_score=1.0)
     assert len(test.session_state["replay"].proposals.kept) == 0
     assert "Nothing to show" in words(test)
-    test = open_page("fast_rcnn", rpn_score=1.0)
-    assert "No proposal reached the second stage" in words(test)
-
-
-@pytest.mark.parametrize("model", ["pyramid_best_class", "maskrcnn_resnet50_fpn", "single map"])
-@pytest.mark.parametrize("truth", [True, False])
-def test_the_fast_rcnn_page_opens_on_the_most_probable_roi(model: str, truth: bool) -> None:
-    test = open_page("fast_rcnn", model, truth=truth)
-    replay = test.session_state["replay"]
-    best = int(replay.class_scores[:, 1:].amax(1).argmax())
-    assert f"**RoI {best}: " in words(test)
-    table = test.dataframe[0].value
-    assert len(table) == len(replay.head.boxes)
-    assert ("best IoU" in table) == truth
-
-
-def test_no_detection_is_told_by_the_slots_and_their_fates() -> None:
-    test = open_page("fast_rcnn", box_score=1.0)
-    table = next(table.value for table in test.dataframe if "slots" in table.value)
-    ledger = dict(zip(table["fate"].tolist(), table["slots"].tolist(), strict=True))
-    assert ledger["kept"] == 0
-    assert ledger["low score"] == len(test.session_state["replay"].detections)
-
-
-@pytest.mark.parametrize("shown", ["mean", "max", 5])
-def test_any_channel_of_the_pooled_features_can_be_shown(shown: str | int) -> None:
-    test = open_page("fast_rcnn")
-    test.selectbox(key="fast_rcnn.channel").set_value(shown)
-    run(test)
-    assert test.selectbox(key="fast_rcnn.channel").value == shown
-
-
-def test_rois_that_the_capture_never_saw_have_features_too() -> None:
-    test = open_page("fast_rcnn", rpn_nms=0.3, rpn_post_nms_top_n=40)
-    assert test.session_state["replay"].head.features is None
-    assert "7 × 7 from pyramid level" in words(test)
 
 
 def test_what_happens_here_speaks_of_this_image() -> None:
     test = open_page("rpn")
     assert latex_count(len(test.session_state["replay"].trace.rpn.anchors)) in words(test)
-    test = open_page("fast_rcnn")
-    replay = test.session_state["replay"]
-    rois, classes = replay.class_scores.shape
-    assert f"{rois * (classes - 1):,}" in words(test)
-    assert "Lin et al. 2017" in words(test)
 
 
 @pytest.mark.parametrize("model", ["pyramid_best_class", "maskrcnn_resnet50_fpn", "single map"])
 def test_display_formulas_stand_on_lines_of_their_own(model: str) -> None:
     # Text after an opening `$$` makes Markdown read on to the end of the page as one broken formula.
-    for page in ("rpn", "fast_rcnn"):
-        lines = words(open_page(page, model)).splitlines()
-        fences = [line for line in lines if "$$" in line]
-        assert fences and all(line == "$$" for line in fences)
-        assert len(fences) % 2 == 0
+    lines = words(open_page("rpn", model)).splitlines()
+    fences = [line for line in lines if "$$" in line]
+    assert fences and all(line == "$$" for line in fences)
+    assert len(fences) % 2 == 0

@@ -94,9 +94,11 @@ def test_origins_of_an_inference_are_refused() -> None:
         roi_origins(capture(shared_detector("pyramid_best_class"), random_image()))
 
 
-@pytest.mark.parametrize("shape", [(40, 12), (5, 30), (200, 2)])
+@pytest.mark.parametrize("shape", [(40, 12), (5, 30), (200, 2), (90, 160), (150, 64)])
 def test_the_plane_is_that_of_the_two_largest_variances(shape: tuple[int, int]) -> None:
-    values = torch.randn(shape, generator=torch.Generator().manual_seed(1)) * torch.arange(1, shape[1] + 1)
+    values = (
+        torch.randn(shape, generator=torch.Generator().manual_seed(1)) * 10 * 0.8 ** torch.arange(shape[1])
+    )
     found = principal_plane(values + 100)
     variances, axes = np.linalg.eigh(np.cov(values.double().numpy().T, bias=True))
     assert found.shares == pytest.approx((variances[::-1][:2] / variances.sum()).tolist(), rel=1e-3)

@@ -1,44 +1,54 @@
-"""Fast R-CNN: one RoI through the second stage, and what became of all class slots."""
+"""Fast R-CNN: RoIs through the second stage, one by one and all together, and the class slots they become."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
-import torch
 
+from viz_app import state
+from viz_app.app_pages import (
+    fast_rcnn_all,
+    fast_rcnn_embedding,
+    fast_rcnn_roi,
+    fast_rcnn_slots,
+    fast_rcnn_training,
+)
 from viz_app.app_pages.fast_rcnn_explained import explain_fast_rcnn
-from viz_app.app_pages.parts import IOU, PROBABILITY, image_key, select_row, show_picture
-from viz_app.figures import fast_rcnn as figures
-from viz_app.figures.fast_rcnn_tables import (
-    best_iou,
-    refinement_table,
-    roi_order,
-    roi_table,
-    slot_ledger_table,
-)
-from viz_app.figures.feature_maps import (
-    REDUCTIONS,
-    cell_heatmap,
-    channel_grid,
-    channels_by_energy,
-    reduce_channels,
-)
-from viz_app.figures.rpn_filter import ground_truth_group
-from viz_app.problems import literal
+from viz_app.app_pages.parts import show_picture
+from viz_app.app_pages.shown import Shown
+from viz_app.figures.fast_rcnn_tables import roi_order
+from viz_app.figures.roi_items import selected_roi
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from viz_app.scene import Scene
 
-_MOST_ROIS = 1000
-_GRID_CHANNELS, _GRID_COLUMNS = 60, 12
-_PLAIN = {"displayModeBar": False}
-_ROI_COLUMNS = {
-    "probability": PROBABILITY,
-    "background": st.column_config.NumberColumn(format="%.3f"),
-    "best IoU": IOU,
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to look at the second stage.
+
+    Args:
+        beside: draws controls and a table beside the picture; says what is to be drawn on it.
+        above: draws controls above the picture, if there are any; what they add to the picture.
+        below: draws what belongs under both.
+    """
+
+    beside: Callable[[Scene], Shown]
+    above: Callable[[Scene], Shown] | None = None
+    below: Callable[[Scene], None] | None = None
+
+
+_VIEWS = {
+    "One RoI": View(fast_rcnn_roi.beside, fast_rcnn_roi.above, fast_rcnn_roi.below),
+    "Levels": View(fast_rcnn_all.levels, below=fast_rcnn_all.below_levels),
+    "Refinement": View(fast_rcnn_all.refinement),
+    "Class slots": View(fast_rcnn_slots.beside, below=fast_rcnn_slots.below),
+    "Embedding": View(fast_rcnn_embedding.beside),
+    "Near an object": View(fast_rcnn_all.near_object),
+    "Training samples": View(fast_rcnn_training.beside, below=fast_rcnn_training.below),
 }
 
 
@@ -53,127 +63,41 @@ def render(scene: Scene) -> None:
     _stage(scene)
 
 
-# A fragment: choosing a RoI or a channel draws this page again and nothing else.
+# A fragment: choosing a view, a RoI or a channel draws this page again and nothing else.
 @st.fragment
 def _stage(scene: Scene) -> None:
-    rois = roi_order(scene.replay)[:_MOST_ROIS]
+    name = st.segmented_control(
+        "View",
+        list(_VIEWS),
+        default="One RoI",
+        required=True,
+        key="fast_rcnn.view",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    view = _VIEWS[name or "One RoI"]
     left, right = st.columns([0.5, 0.5], gap="medium")
     with right, st.container(border=True, height="stretch"):
-        roi, label = _choose(scene, rois)
+        shown = view.beside(scene)
     with left, st.container(border=True, height="stretch"):
-        _picture(scene, rois, roi, label)
-    _inside(scene, roi)
-    _outcome(scene, roi, label)
+        added = view.above(scene) if view.above else Shown()
+        groups = [*added.groups, *shown.groups]
+        show_picture(
+            scene.trace.input.pixels,
+            groups,
+            key="fast_rcnn.picture",
+            overlay=shown.overlay,
+            scale=shown.scale,
+        )
+    if view.below:
+        view.below(scene)
+    _explain(scene)
+    # A selection made in here belongs in the address, too, and the rest of the page does not run.
+    state.mirror_in_address()
+
+
+def _explain(scene: Scene) -> None:
+    roi = selected_roi(scene.replay, state.selection())
+    roi = int(roi_order(scene.replay)[0]) if roi is None else roi
     with st.expander(f"What happens here to RoI {roi}"):
-        st.markdown(explain_fast_rcnn(scene, roi, label))
-
-
-def _choose(scene: Scene, rois: Tensor) -> tuple[int, int]:
-    """The table of RoIs and the numbers of the selected one; (RoI, most probable category)."""
-    replay = scene.replay
-    table = roi_table(replay, rois)
-    key = f"fast_rcnn.rois.{image_key(scene.trace)}"
-    row = select_row(table, key, _ROI_COLUMNS, required=True) or 0
-    roi = int(rois[row])
-    label = int(figures.best_classes(replay)[0][roi])
-    name = literal(replay.trace.categories[label])
-    st.markdown(f"**RoI {roi}: {name}** {float(replay.class_scores[roi, label]):.3f}, {table['fate'][row]}")
-    st.dataframe(
-        refinement_table(replay, roi, label),
-        hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(format="%.2f")
-            for name in ("centre x", "centre y", "width", "height")
-        },
-    )
-    _say_iou(scene, roi, label)
-    return roi, label
-
-
-def _say_iou(scene: Scene, roi: int, label: int) -> None:
-    before = best_iou(scene.replay, scene.trace.to_image(scene.replay.head.boxes[roi]))
-    after = best_iou(scene.replay, figures.refined_box(scene.replay, roi, label))
-    if before is not None and after is not None:
-        st.caption(
-            f"IoU with object #{before[0]}: {before[1]:.3f} before, and after the refinement {after[1]:.3f} "
-            f"with #{after[0]}. Boxes in px, image frame."
-        )
-
-
-def _picture(scene: Scene, rois: Tensor, roi: int, label: int) -> None:
-    others = st.segmented_control(
-        "Other RoIs",
-        ["none", "by level"],
-        default="none",
-        required=True,
-        format_func=lambda name: {"none": "This RoI", "by level": f"All {len(rois):,}, by pyramid level"}[
-            name
-        ],
-        key="fast_rcnn.others",
-        persist_state="session",
-        label_visibility="collapsed",
-    )
-    groups = figures.level_groups(scene.replay, rois) if others == "by level" else []
-    groups += ground_truth_group(scene.trace.ground_truth, scene.trace.categories)
-    groups += figures.selected_roi_groups(scene.replay, roi, label)
-    show_picture(scene.trace.input.pixels, groups, key="fast_rcnn.picture")
-
-
-def _inside(scene: Scene, roi: int) -> None:
-    """Crop, pooled features and class scores of the RoI, side by side."""
-    replay = scene.replay
-    features = scene.replayer.roi_features(replay, torch.tensor([roi]))[0]
-    crop, pooled, classes = st.columns(3, gap="medium")
-    with crop, st.container(border=True, height="stretch"):
-        st.subheader("What RoIAlign covers", anchor=False)
-        st.plotly_chart(figures.crop_figure(replay, roi), config=_PLAIN, key="fast_rcnn.crop")
-        st.caption(
-            f"The RoI squeezed to a square, with its {features.shape[-2]} × {features.shape[-1]} bins."
-        )
-    with pooled, st.container(border=True, height="stretch"):
-        _features(scene, features, roi)
-    with classes, st.container(border=True, height="stretch"):
-        st.subheader("Class probabilities", anchor=False)
-        st.plotly_chart(figures.score_bars(replay, roi), config=_PLAIN, key="fast_rcnn.scores")
-        st.caption(
-            f"The five highest of {replay.class_scores.shape[1]}. Grey: background. Dotted: the score "
-            f"threshold {replay.thresholds.box_score:g}."
-        )
-
-
-def _features(scene: Scene, features: Tensor, roi: int) -> None:
-    st.subheader("Pooled features", anchor=False)
-    channels = channels_by_energy(features)
-    options = [*REDUCTIONS, *channels.tolist()]
-    shown = st.selectbox(
-        "Channel",
-        options,
-        format_func=lambda name: (
-            f"{name} of all {len(channels)}" if isinstance(name, str) else f"channel {name}"
-        ),
-        key="fast_rcnn.channel",
-        persist_state="session",
-        label_visibility="collapsed",
-        help="Channels are sorted by their energy in this RoI.",
-    )
-    values = reduce_channels(features, shown) if isinstance(shown, str) else features[int(shown or 0)]
-    st.plotly_chart(cell_heatmap(values, height=232), config=_PLAIN, key="fast_rcnn.features")
-    level = int(scene.replay.head.level[roi])
-    st.caption(f"{features.shape[0]} × {features.shape[1]} × {features.shape[2]} from pyramid level {level}.")
-
-
-def _outcome(scene: Scene, roi: int, label: int) -> None:
-    """The most active channels, and what became of all class slots."""
-    features = scene.replayer.roi_features(scene.replay, torch.tensor([roi]))[0]
-    left, right = st.columns(2, gap="medium")
-    with left, st.container(border=True, height="stretch"):
-        st.subheader("Most active channels", anchor=False)
-        channels = channels_by_energy(features)[:_GRID_CHANNELS]
-        st.image(channel_grid(features, channels, columns=min(_GRID_COLUMNS, len(channels))), width="stretch")
-        st.caption(f"{len(channels)} of {len(features)}, by energy, each in its own range.")
-    with right, st.container(border=True, height="stretch"):
-        st.subheader("Class slots by fate", anchor=False)
-        slots = st.column_config.NumberColumn(format="localized", width="small")
-        st.dataframe(slot_ledger_table(scene.replay), hide_index=True, column_config={"slots": slots})
-        rois, classes = scene.replay.class_scores.shape
-        st.caption(f"{rois:,} RoIs × {classes - 1} categories = {len(scene.replay.detections):,} slots.")
+        st.markdown(explain_fast_rcnn(scene, roi, fast_rcnn_roi.shown_label(scene, roi)))

@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from detector.tracing.filters import DetectionFate
-from viz_app.figures.fast_rcnn import class_deltas, level_rule
+from detector.tracing.roi_grid import pooling_rule, sampling_grid
+from viz_app.figures.fast_rcnn import LevelRule, class_deltas, level_rule
 from viz_app.problems import literal
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ def explain_fast_rcnn(scene: Scene, roi: int, label: int) -> str:
 
 
 _SOURCES = (
-    "*Sources:* Girshick 2015, *Fast R-CNN*, sections 2.1 (RoI pooling), 2.3 (loss, sampling), 3 (detection);"
-    " Lin et al. 2017, *Feature Pyramid Networks*, section 4.2 (levels); He et al. 2017, "
-    "*Mask R-CNN*, section 3 (RoIAlign); Ren et al. 2015, *Faster R-CNN*, section 3.2 (both stages together)."
+    "*Sources:* Girshick 2015, *Fast R-CNN*, sections 2.1 (RoI pooling), 2.3 (loss, sampling), 3.1 (detection); "
+    "Ren et al. 2015, *Faster R-CNN*, sections 3.1.2 (deltas) and 3.2 (both stages together); Lin et al. 2017, "
+    "*Feature Pyramid Networks*, sections 4.1 (P6) and 4.2 (levels); He et al. 2017, *Mask R-CNN*, section 3 "
+    "(RoIAlign)."
 )
 
 
@@ -44,16 +46,8 @@ def level_words(detector: Detector, replay: Replay, roi: int) -> str:
         return "**1. Level.** This detector pools every RoI from one and the same map."
     x1, y1, x2, y2 = replay.head.boxes[roi].tolist()
     side = math.sqrt(max((x2 - x1) * (y2 - y1), 0))
-    names = list(replay.trace.backbone.pyramid)
-    pooled = rule.k_max - rule.k_min + 1
-    spare = (
-        f" The RPN uses {len(names)} maps, this pooling the finest {pooled}: the coarser ones exist to carry "
-        "large anchors, and a RoI that large still has cells enough on the coarsest map used here."
-        if len(names) > pooled
-        else ""
-    )
     return rf"""**1. Level.** A large RoI is pooled from a coarse map, a small one from a fine map.
-This one is {x2 - x1:.1f} × {y2 - y1:.1f} px (network frame), so $\sqrt{{wh}} = {side:.1f}$ and
+RoI {roi} is {x2 - x1:.1f} × {y2 - y1:.1f} px (network frame), so $\sqrt{{wh}} = {side:.1f}$ and
 
 $$
 k = \left\lfloor {rule.k0} + \log_2 \frac{{\sqrt{{wh}}}}{{{rule.s0:g}}} \right\rfloor
@@ -61,17 +55,35 @@ k = \left\lfloor {rule.k0} + \log_2 \frac{{\sqrt{{wh}}}}{{{rule.s0:g}}} \right\r
 \;\to\; {level + rule.k_min} \quad\text{{(held between {rule.k_min} and {rule.k_max})}}
 $$
 
-which is level **{level}** of this pyramid.{spare}"""
+which is level **{level}** of this pyramid.{_spare_words(replay, rule)}"""
+
+
+def _spare_words(replay: Replay, rule: LevelRule) -> str:
+    """Why maps that the RPN uses are not pooled from, where there are such."""
+    maps, pooled = len(replay.trace.backbone.pyramid), rule.k_max - rule.k_min + 1
+    if maps <= pooled:
+        return ""
+    rows, columns, _ = replay.trace.rpn.grid[-1]
+    return (
+        f" The RPN uses {maps} maps and this pooling the finest {pooled}. The coarsest (P6 in the paper) is made "
+        f"of the one before by taking every second cell, for the largest anchors alone: in its {rows} × {columns} "
+        "cells is nothing that a large RoI would not find on the map before it, and finer."
+    )
 
 
 def _pooling(scene: Scene, roi: int) -> str:
-    pool: Any = scene.detector.model.roi_heads.box_roi_pool
-    x1, y1, x2, y2 = scene.replay.head.boxes[roi].tolist()
-    rows, columns = pool.output_size
-    points = f"{pool.sampling_ratio} × {pool.sampling_ratio}" if pool.sampling_ratio > 0 else "as many as fit"
-    return f"""**2. RoIAlign** lays a grid of {rows} × {columns} bins over the RoI, here of
-{(x2 - x1) / columns:.1f} × {(y2 - y1) / rows:.1f} px each (network frame), reads the map at {points}
-points in each bin by bilinear interpolation, and averages them. Nothing is rounded."""
+    grid = sampling_grid(
+        scene.trace,
+        pooling_rule(scene.detector),
+        scene.replay.head.boxes[roi],
+        int(scene.replay.head.level[roi]),
+    )
+    rows, columns, down, across = grid.points.shape[:4]
+    width, height = (grid.bins[0, 0, 2:] - grid.bins[0, 0, :2]).tolist()
+    return f"""**2. RoIAlign** lays {rows} × {columns} bins over the RoI, here of {width:.1f} × {height:.1f} px
+each (network frame), {width * grid.scale:.2f} × {height * grid.scale:.2f} cells of its map. It reads the map
+at {down} × {across} points in each bin, by bilinear interpolation between the four nearest cells, and averages
+them. Nothing is rounded: RoI pooling of 2015 rounded twice, and lost up to a cell."""
 
 
 def _classes(replay: Replay, roi: int, label: int) -> str:
@@ -87,51 +99,82 @@ $$"""
 
 
 def _deltas(replay: Replay, roi: int, label: int) -> str:
-    rules = replay.trace.rules
-    dx, _, dw, _ = class_deltas(replay, roi, label).tolist()
+    rules, clip = replay.trace.rules, replay.trace.rules.delta_clip
+    dx, dy, dw, dh = class_deltas(replay, roi, label).tolist()
     wx, wy, ww, wh = rules.box_weights
-    x1, _, x2, _ = replay.head.boxes[roi].tolist()
-    width, centre = x2 - x1, (x1 + x2) / 2
+    x1, y1, x2, y2 = replay.head.boxes[roi].tolist()
+    width, height, cx, cy = x2 - x1, y2 - y1, (x1 + x2) / 2, (y1 + y2) / 2
+    tx, ty, tw, th = dx / wx, dy / wy, dw / ww, dh / wh
     per_class = replay.class_boxes.shape[1] > 1
     how = "four deltas for each category" if per_class else "four deltas, the same whatever the category"
-    grown = width * math.exp(min(dw / ww, rules.delta_clip))
-    return rf"""**4. Deltas.** Beside the logits the head gives {how}. They are deltas, not boxes, and
-they come multiplied by the box coder's weights {wx:g}, {wy:g}, {ww:g}, {wh:g}: those bring deltas of
-about 0.1 to the size of 1, so that the box loss weighs as much as the class loss. In x (network frame):
+    return rf"""**4. Deltas.** Beside the logits the head gives {how}: never a box. They say how far the
+RoI must move, in parts of its own size, and by what factor it must grow (network frame):
 
 $$
-x = x_a + \frac{{d_x}}{{{wx:g}}} w_a = {centre:.1f} + \frac{{{dx:.3f}}}{{{wx:g}}} \cdot {width:.1f}
-= {centre + dx / wx * width:.1f}, \qquad
-w = w_a\, e^{{d_w / {ww:g}}} = {width:.1f}\, e^{{{dw / ww:.3f}}} = {grown:.1f}
-$$"""
+\begin{{aligned}}
+x &= x_a + \tfrac{{d_x}}{{{wx:g}}} w_a = {cx:.1f} + {_signed(tx)} \cdot {width:.1f} = {cx + tx * width:.1f} \\
+y &= y_a + \tfrac{{d_y}}{{{wy:g}}} h_a = {cy:.1f} + {_signed(ty)} \cdot {height:.1f} = {cy + ty * height:.1f} \\
+w &= w_a\, e^{{d_w / {ww:g}}} = {width:.1f}\, e^{{{tw:.3f}}} = {width * math.exp(min(tw, clip)):.1f} \\
+h &= h_a\, e^{{d_h / {wh:g}}} = {height:.1f}\, e^{{{th:.3f}}} = {height * math.exp(min(th, clip)):.1f}
+\end{{aligned}}
+$$
+
+The box coder's weights ({wx:g}, {wy:g}, {ww:g}, {wh:g}) only set the scale. A RoI is close to its object, so
+the true deltas are about 0.1; times the weights they are about 1, and the box loss is felt beside the class
+loss. The head's own output here is {dx:.2f}, {dy:.2f}, {dw:.2f}, {dh:.2f}."""
 
 
 def _filters(replay: Replay) -> str:
     counts, knobs = replay.detections.counts(), replay.thresholds
     rois, classes = replay.class_scores.shape
-    best = (
-        f"Only the most probable class of a RoI counts, the background included: "
-        f"**{counts[DetectionFate.OTHER_CLASS]:,}** slots go. "
-        if replay.trace.rules.detection_rule == "best_class"
-        else ""
-    )
-    return f"""**5. Filter.** Every pair of RoI and category but background is a slot: {rois:,} ×
-{classes - 1} = {rois * (classes - 1):,}. {best}Not over {knobs.box_score:g}:
-**{counts[DetectionFate.LOW_SCORE]:,}** go. Too small: **{counts[DetectionFate.TOO_SMALL]:,}**. NMS
-within each category at IoU {knobs.box_nms:g}: **{counts[DetectionFate.SUPPRESSED]:,}**. Over the
-limit of {knobs.box_limit:,}: **{counts[DetectionFate.OVER_LIMIT]:,}**.
-**{counts[DetectionFate.KEPT]:,}** detections stay."""
+    height, width = replay.trace.input.network_size
+    steps = [
+        f"Softmax, decode, and clip the boxes to this image ({width} × {height} px, network frame; padding "
+        "does not count).",
+        f"Every pair of RoI and category but background is a slot: {rois:,} × {classes - 1} = "
+        f"**{rois * (classes - 1):,}**.",
+    ]
+    if replay.trace.rules.detection_rule == "best_class":
+        steps.append(
+            "Only the most probable class of a RoI counts, the background included: "
+            f"**{counts[DetectionFate.OTHER_CLASS]:,}** slots go."
+        )
+    steps += [
+        f"Probability not over {knobs.box_score:g}: **{counts[DetectionFate.LOW_SCORE]:,}** go.",
+        f"Sides under {replay.trace.rules.box_min_size:g} px: **{counts[DetectionFate.TOO_SMALL]:,}** go.",
+        f"NMS within each category: overlap of more than {knobs.box_nms:g} (IoU) with a better box, "
+        f"**{counts[DetectionFate.SUPPRESSED]:,}** go. Boxes of two categories never compete.",
+        f"The best {knobs.box_limit:,} of all categories stay: **{counts[DetectionFate.KEPT]:,}** detections; "
+        f"**{counts[DetectionFate.OVER_LIMIT]:,}** are over the limit. Their boxes are scaled to the image frame.",
+    ]
+    listed = "\n".join(f"{place}. {step}" for place, step in enumerate(steps, 1))
+    return f"**5. Post-processing**, in this order:\n\n{listed}"
 
 
 def _training(scene: Scene) -> str:
     heads: Any = scene.detector.model.roi_heads
     matcher, sampler = heads.proposal_matcher, heads.fg_bg_sampler
-    return rf"""**6. In training** the objects themselves are added to the proposals. A RoI is
-positive at an IoU of at least {matcher.high_threshold:g} and background under {matcher.low_threshold:g};
-`batch_size_per_image` = {sampler.batch_size_per_image} are drawn, at most
-`positive_fraction` = {sampler.positive_fraction:g} of them positive. With $S$ drawn RoIs
+    size, share = sampler.batch_size_per_image, sampler.positive_fraction
+    high, low = matcher.high_threshold, matcher.low_threshold
+    between = "" if high == low else f" What lies between, {low:g} to {high:g}, is left out."
+    whose = "its own category's deltas" if scene.replay.class_boxes.shape[1] > 1 else "its four deltas"
+    return rf"""**6. In training** the objects themselves join the proposals, so that there are good RoIs from
+the first step on. A RoI is positive at an IoU of at least {high:g} with an object, and background
+under {low:g}.{between}
+
+`batch_size_per_image` = {size} RoIs are drawn at random for the losses of one image; `positive_fraction` =
+{share:g} is the most of them, {int(size * share)}, that may be positive. It is a bound and no promise: where
+there are fewer positives, background takes their places.
 
 $$
 L_\mathrm{{cls}} = -\frac{{1}}{{S}} \sum_s \log p_s(y_s) \qquad
 L_\mathrm{{box}} = \frac{{1}}{{S}} \sum_{{s\ \mathrm{{positive}}}} \mathrm{{smooth}}_{{L_1}}(d_s - d^*_s)
-$$"""
+$$
+
+Both are divided by the number $S$ of drawn RoIs of the whole batch, background included: few positives make a
+small box loss. A positive pays for {whose} alone, times the coder's weights; smooth $L_1$ turns from a parabola
+into a line at 1/9."""
+
+
+def _signed(value: float) -> str:
+    return f"{value:.3f}" if value >= 0 else f"({value:.3f})"

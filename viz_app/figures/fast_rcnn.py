@@ -7,6 +7,7 @@ says otherwise.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,13 +18,16 @@ from torch import Tensor
 from detector.models.detector import Detector
 from detector.tracing.filters import DetectionFate
 from detector.tracing.replay import Replay
+from detector.tracing.roi_grid import SamplingGrid
 from detector.tracing.trace import Trace
 from viz_app.figures.charts import calm
-from viz_app.figures.palette import ACCENT, DARK_HALO, GREY, LIGHT_HALO, SELECTED, fate_words, level_color
+from viz_app.figures.palette import ACCENT, DARK_HALO, GREY, LIGHT_HALO, SELECTED, YELLOW, fate_words
 from viz_app.figures.picture import BoxGroup, picture
 from viz_app.figures.words import size_words
+from viz_app.links import Selected
 
 _CROP_SIDE = 280
+_MOST_POINTS = 2500
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +77,30 @@ def class_deltas(replay: Replay, roi: int, label: int) -> Tensor:
     return replay.head.deltas[roi].reshape(-1, 4)[label if replay.class_boxes.shape[1] > 1 else 0]
 
 
+def slot_fate_words(replay: Replay, slot: int) -> str:
+    """What became of one class slot, such as `low score`."""
+    return fate_words(DetectionFate(int(replay.detections.fate[slot])))
+
+
 def roi_hover(replay: Replay, rois: Tensor) -> tuple[str, ...]:
     """One text for each RoI: best category, level, size, fate of the best slot."""
-    labels, scores = best_classes(replay)
-    boxes = replay.trace.to_image(replay.head.boxes[rois])
-    texts = []
-    for roi, box in zip(rois.tolist(), boxes, strict=True):
-        label = int(labels[roi])
-        fate = DetectionFate(int(replay.detections.fate[replay.slot_of(rois.new_tensor(roi), labels[roi])]))
-        texts.append(
-            f"RoI {roi} · {replay.trace.categories[label]} {float(scores[roi]):.3f} · {fate_words(fate)}<br>"
-            f"level {int(replay.head.level[roi])}<br>{size_words(box)} px, image frame"
-        )
-    return tuple(texts)
-
-
-def level_groups(replay: Replay, rois: Tensor, *, opacity: float = 0.7) -> list[BoxGroup]:
-    """RoIs in the colour of the pyramid level they are pooled from."""
-    groups = []
-    for level in replay.head.level[rois].unique().tolist():
-        members = rois[replay.head.level[rois] == level]
-        boxes = replay.trace.to_image(replay.head.boxes[members])
-        groups.append(
-            BoxGroup(
-                boxes, f"level {level}", level_color(level), width=1, opacity=opacity,
-                hover=roi_hover(replay, members),
-            )
-        )  # fmt: skip
-    return groups
+    labels, scores = (values[rois] for values in best_classes(replay))
+    boxes = replay.trace.to_image(replay.head.boxes[rois]).tolist()
+    fates = replay.detections.fate[replay.slot_of(rois, labels)].tolist()
+    rows = zip(
+        rois.tolist(),
+        labels.tolist(),
+        scores.tolist(),
+        fates,
+        replay.head.level[rois].tolist(),
+        boxes,
+        strict=True,
+    )
+    return tuple(
+        f"RoI {roi} · {replay.trace.categories[label]} {score:.3f} · {fate_words(DetectionFate(fate))}<br>"
+        f"level {level}<br>{size_words(box)} px, image frame"
+        for roi, label, score, fate, level, box in rows
+    )
 
 
 def selected_roi_groups(replay: Replay, roi: int, label: int) -> list[BoxGroup]:
@@ -108,23 +108,17 @@ def selected_roi_groups(replay: Replay, roi: int, label: int) -> list[BoxGroup]:
     index = torch.tensor([roi])
     before = replay.trace.to_image(replay.head.boxes[index])
     after = refined_box(replay, roi, label)[None]
-    hover = roi_hover(replay, index)
     score = float(replay.class_scores[roi, label])
     name = f"{replay.trace.categories[label]} {score:.2f}"
+    anchor = int(replay.head.anchor[roi])
+    looks: Any = {
+        "counted": False,
+        "hover": roi_hover(replay, index),
+        "items": (Selected("anchor", anchor),) if anchor >= 0 else (),
+    }
     return [
-        BoxGroup(
-            before, "RoI, before", SELECTED, counted=False, dash="dot", width=2.5, halo=DARK_HALO, hover=hover
-        ),
-        BoxGroup(
-            after,
-            "refined, after",
-            ACCENT,
-            counted=False,
-            width=3,
-            halo=LIGHT_HALO,
-            hover=hover,
-            labels=(name,),
-        ),
+        BoxGroup(before, "RoI, before", SELECTED, dash="dot", width=2.5, halo=DARK_HALO, **looks),
+        BoxGroup(after, "refined, after", ACCENT, width=3, halo=LIGHT_HALO, labels=(name,), **looks),
     ]
 
 
@@ -144,19 +138,29 @@ def crop(trace: Trace, box: Tensor, side: int = _CROP_SIDE) -> np.ndarray:
     return cv2.warpAffine(pixels, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def crop_figure(replay: Replay, roi: int) -> go.Figure:
-    """The crop of a RoI with the grid of bins that RoIAlign averages over."""
-    image = crop(replay.trace, replay.trace.to_image(replay.head.boxes[roi]))
-    pixels = torch.from_numpy(image).permute(2, 0, 1)
+def crop_figure(trace: Trace, grid: SamplingGrid) -> go.Figure:
+    """What RoIAlign covers for one RoI, squeezed to a square, with its bins and sample points."""
+    whole = trace.to_image(torch.cat((grid.bins[0, 0, :2], grid.bins[-1, -1, 2:])))
+    pixels = torch.from_numpy(crop(trace, whole)).permute(2, 0, 1)
     figure = picture(pixels, height=_CROP_SIDE)
-    cells = replay.trace.head.features
-    rows, columns = (7, 7) if cells is None else cells.shape[-2:]
+    rows, columns, down, across = grid.points.shape[:4]
     ends = np.array([0, _CROP_SIDE, np.nan])
-    across = [(ends, np.array([y, y, np.nan])) for y in np.linspace(0, _CROP_SIDE, rows + 1)]
-    down = [(np.array([x, x, np.nan]), ends) for x in np.linspace(0, _CROP_SIDE, columns + 1)]
-    xs, ys = (np.concatenate(parts) for parts in zip(*across, *down, strict=True))
+    across_lines = [(ends, np.array([y, y, np.nan])) for y in np.linspace(0, _CROP_SIDE, rows + 1)]
+    down_lines = [(np.array([x, x, np.nan]), ends) for x in np.linspace(0, _CROP_SIDE, columns + 1)]
+    xs, ys = (np.concatenate(parts) for parts in zip(*across_lines, *down_lines, strict=True))
     line = {"color": "rgba(255,255,255,0.65)", "width": 1}
     figure.add_scatter(x=xs, y=ys, mode="lines", line=line, name="bins", hoverinfo="skip")
+    # The points are evenly spread, over bin borders too.
+    x, y = (
+        (np.arange(bins * n) + 0.5) * _CROP_SIDE / max(bins * n, 1)
+        for bins, n in ((columns, across), (rows, down))
+    )
+    if len(x) and len(x) * len(y) <= _MOST_POINTS:
+        marker = {"color": YELLOW, "size": 4, "line": {"width": 1, "color": "black"}}
+        figure.add_scatter(
+            x=np.tile(x, len(y)), y=np.repeat(y, len(x)), mode="markers", marker=marker, name="sample points",
+            hoverinfo="skip",
+        )  # fmt: skip
     return figure
 
 

@@ -13,7 +13,7 @@ from torchvision.ops import box_iou
 
 from detector.tracing.filters import DetectionFate
 from detector.tracing.replay import Replay
-from viz_app.figures.fast_rcnn import best_classes, class_deltas, refined_box
+from viz_app.figures.fast_rcnn import best_classes, class_deltas, refined_box, slot_fate_words
 from viz_app.figures.palette import fate_words
 from viz_app.figures.words import size_words
 
@@ -69,6 +69,28 @@ def refinement_table(replay: Replay, roi: int, label: int) -> pd.DataFrame:
     ]
     names = ("centre x", "centre y", "width", "height")
     return pd.DataFrame([{"": name, **dict(zip(names, values, strict=True))} for name, values in rows])
+
+
+def class_table(replay: Replay, roi: int, labels: Tensor) -> pd.DataFrame:
+    """One row for each of n categories of a RoI: logit, probability, fate of the slot, the head's deltas.
+
+    Deltas are times the box coder's weights, as the head gives them; of the background there are none that
+    count.
+    """
+    rows = []
+    for label in labels.tolist():
+        slot = int(replay.slot_of(labels.new_tensor(roi), labels.new_tensor(max(label, 1))))
+        deltas = class_deltas(replay, roi, label).tolist() if label else [None] * 4
+        rows.append(
+            {
+                "category": replay.trace.categories[label],
+                "logit": float(replay.head.class_logits[roi, label]),
+                "probability": float(replay.class_scores[roi, label]),
+                "fate": slot_fate_words(replay, slot) if label else "",
+                **dict(zip(("dx", "dy", "dw", "dh"), deltas, strict=True)),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def slot_ledger_table(replay: Replay) -> pd.DataFrame:
