@@ -42,6 +42,7 @@ class Entry:
 
 
 ENTRIES = (
+    Entry("backbone", "Input & backbone", "Inspect", (Stage.IMAGE, Stage.PYRAMID)),
     Entry("rpn", "RPN", "Inspect", (Stage.ANCHORS, Stage.TOP_N, Stage.PROPOSALS)),
     Entry("fast_rcnn", "Fast R-CNN", "Inspect", (Stage.CLASS_SLOTS,)),
     Entry("full_network", "Full network", "Inspect", (Stage.DETECTIONS,)),
@@ -68,6 +69,13 @@ def main() -> None:
     current = next(entry for entry in ENTRIES if pages[entry.name] == page)
     _strip(scene, current, pages)
     page.run()
+
+
+def page_of(stage: Stage) -> Page | None:
+    """The page about a stage, for a link; None where there is none yet."""
+    entry = next((entry for entry in ENTRIES if stage in entry.stages), None)
+    # Streamlit knows a page by its address: this one leads to the one that is registered.
+    return None if entry is None else _page(entry, None)
 
 
 def _page(entry: Entry, scene: Scene | None) -> Page:

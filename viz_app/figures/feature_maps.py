@@ -6,43 +6,67 @@ look equal, also to colour-blind readers and in print.
 
 from __future__ import annotations
 
+from html import escape
 from typing import Literal
 
 import cv2
 import numpy as np
 import plotly.graph_objects as go
+import torch
+from plotly.colors import sequential
 from torch import Tensor
 
 from viz_app.figures.charts import calm
 
-Reduction = Literal["mean", "max", "energy"]
+Reduction = Literal["mean", "max", "energy", "norm"]
 REDUCTIONS: tuple[Reduction, ...] = ("energy", "mean", "max")
+BROKEN = (213, 94, 0)
+"""RGB of a value that is not finite (vermillion): nowhere in viridis, so that it cannot pass for a value."""
 _GAP = 1
 
 
 def reduce_channels(maps: Tensor, how: Reduction) -> Tensor:
-    """One map [h, w] of float [C, h, w]: mean or maximum over channels, or energy (root mean square)."""
+    """One map [h, w] of float [C, h, w]: mean, maximum, energy (root mean square) or L2 norm over channels."""
     maps = maps.float()
     if how == "mean":
         return maps.mean(dim=0)
     if how == "max":
         return maps.amax(dim=0)
+    if how == "norm":
+        return maps.norm(dim=0)
     return maps.square().mean(dim=0).sqrt()
 
 
 def channels_by_energy(maps: Tensor) -> Tensor:
     """Channel indices, int64 [C], of float [C, h, w], the most active channel first."""
-    return maps.float().square().mean(dim=(1, 2)).argsort(descending=True, stable=True)
+    return channel_energy(maps).argsort(descending=True, stable=True)
+
+
+def channel_energy(maps: Tensor) -> Tensor:
+    """Root mean square over the cells, float [C], of float [C, h, w]."""
+    return maps.float().square().mean(dim=(1, 2)).sqrt()
 
 
 def colorize(values: Tensor, low: float | None = None, high: float | None = None) -> np.ndarray:
-    """A map [h, w] as uint8 RGB [h, w, 3]; `low` and `high` become the two ends (its own by default)."""
+    """A map [h, w] as uint8 RGB [h, w, 3]; `low` and `high` become the two ends (its own by default).
+
+    NaN and infinity are painted `BROKEN`.
+    """
     plain = values.detach().float().cpu().numpy()
-    low = float(plain.min()) if low is None else low
-    high = float(plain.max()) if high is None else high
-    unit = np.clip((plain - low) / max(high - low, 1e-12), 0, 1)
+    own = finite_range(values)
+    low, high = own[0] if low is None else low, own[1] if high is None else high
+    finite = np.isfinite(plain)
+    unit = np.clip((np.where(finite, plain, low) - low) / max(high - low, 1e-12), 0, 1)
     colors = cv2.applyColorMap((unit * 255).round().astype(np.uint8), cv2.COLORMAP_VIRIDIS)
-    return cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)
+    rgb = cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)
+    rgb[~finite] = BROKEN
+    return rgb
+
+
+def finite_range(values: Tensor) -> tuple[float, float]:
+    """Lowest and highest finite value; zeros where there is none."""
+    finite = values[torch.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.numel() else (0.0, 0.0)
 
 
 def overlay(pixels: Tensor, values: Tensor, covered: tuple[float, float], opacity: float = 0.6) -> np.ndarray:
@@ -90,6 +114,13 @@ def channel_grid(maps: Tensor, channels: Tensor, columns: int = 8, cell: int = 3
     return canvas
 
 
+def thumbnail(values: Tensor, side: int = 256) -> np.ndarray:
+    """A map [h, w] as uint8 RGB whose cells stay sharp when it is shown up to `side` pixels wide or high."""
+    colors = colorize(values)
+    scale = max(side // max(colors.shape[:2]), 1)
+    return colors.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
 def cell_heatmap(values: Tensor, *, height: int = 280, unit: str = "activation") -> go.Figure:
     """A small map [h, w], such as 7 x 7, with every value under the pointer."""
     heat = go.Heatmap(
@@ -102,3 +133,13 @@ def cell_heatmap(values: Tensor, *, height: int = 280, unit: str = "activation")
     figure.update_yaxes(visible=False, autorange="reversed", scaleanchor="x", constrain="domain")
     figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
     return figure
+
+
+def viridis_scale_html(low: float, high: float, name: str) -> str:
+    """One line of HTML with the colours of a map and the values at both ends, for below a picture."""
+    bar = f"background:linear-gradient(90deg,{','.join(sequential.Viridis)});height:8px;width:9em"
+    row = "display:flex;align-items:center;gap:0.5em;font-size:0.875rem"
+    return (
+        f'<div style="{row}"><span style="opacity:0.75">{escape(name)} {low:.3g}</span>'
+        f'<span style="{bar};border-radius:4px"></span><span style="opacity:0.75">{high:.3g}</span></div>'
+    )

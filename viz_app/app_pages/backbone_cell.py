@@ -1,0 +1,110 @@
+"""One cell of one map: which is selected, where it looks, and what all channels say there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from detector.tracing.cells import Cell, cell_number, cell_of_anchor, cell_with_number
+from viz_app import state
+from viz_app.app_pages.backbone_facts import fields_of
+from viz_app.figures.activations import cell_values_figure
+from viz_app.figures.backbone_maps import NamedMap, cell_at, cell_centre, named_maps, strongest_cell
+from viz_app.figures.picture import CONFIG
+from viz_app.figures.words import size_words
+from viz_app.links import Selected
+from viz_app.problems import as_sentence, literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from detector.tracing.receptive_field import FieldMap
+    from detector.tracing.trace import Trace
+    from viz_app.scene import Scene
+
+
+def chosen_cell(trace: Trace, maps: tuple[NamedMap, ...], one: NamedMap, values: Tensor) -> tuple[int, int]:
+    """The cell (y, x) of this map where the selected cell or anchor looks; the strongest without one."""
+    selected = state.selection()
+    if selected is None or selected.kind == "object":
+        return strongest_cell(trace, one, values)
+    anchor = selected.anchor
+    cell = (
+        cell_with_number(trace.rpn, selected.index) if anchor is None else cell_of_anchor(trace.rpn, anchor)
+    )
+    home = next(other for other in maps if other.level == cell.level)
+    return (
+        (cell.y, cell.x) if home is one else cell_at(trace, one, cell_centre(trace, home, (cell.y, cell.x)))
+    )
+
+
+def select_cell(trace: Trace, one: NamedMap, cell: tuple[int, int]) -> None:
+    """Select a cell; one of the body stands for the cell of the pyramid at the same place."""
+    levels = [other for other in named_maps(trace) if other.level is not None]
+    home = one if one.level is not None else next((o for o in levels if o.size == one.size), levels[0])
+    y, x = cell if home.size == one.size else cell_at(trace, home, cell_centre(trace, one, cell))
+    state.select(Selected("cell", cell_number(trace.rpn, Cell(home.level or 0, y, x))))
+
+
+def tell_cell(
+    scene: Scene, one: NamedMap, cell: tuple[int, int], words: str, channel: int | None
+) -> FieldMap | None:
+    """Place, value, stride and receptive field of a cell, and what all channels say there.
+
+    Args:
+        scene: what is looked at.
+        one: the map.
+        cell: (y, x).
+        words: what is shown of the map, with its value at the cell, as Markdown.
+        channel: the one that stands out in the chart.
+
+    Returns:
+        The receptive fields of the map, None where they are not known.
+    """
+    y, x = cell
+    _cell_inputs(scene.trace, one, cell)
+    st.markdown(f"**{one.label}, cell ({y}, {x})**: {words}")
+    step_y, step_x = one.stride
+    stride = f"{step_x:.4g} px" if step_x == step_y else f"{step_x:.4g} × {step_y:.4g} px"
+    field, reached = _field_words(scene, one, cell)
+    st.caption(f"Stride {stride}. {reached} Network frame, width × height.")
+    st.plotly_chart(cell_values_figure(one.values, cell, channel), config=CONFIG, key="backbone.cell values")
+    return field
+
+
+def _cell_inputs(trace: Trace, one: NamedMap, cell: tuple[int, int]) -> None:
+    """The cell as two numbers, for the keyboard."""
+    columns = st.columns(2)
+    for column, name, place, most in zip(columns, ("row y", "column x"), cell, one.size, strict=True):
+        key = f"backbone.{name}.{one.label}.{most}"
+        state.set_widget(key, place)
+        column.number_input(
+            f"Cell {name}", 0, most - 1, key=key, on_change=_typed, args=(trace, one), disabled=most == 1
+        )
+
+
+def _typed(trace: Trace, one: NamedMap) -> None:
+    y, x = (
+        int(str(state.widget(f"backbone.{name}.{one.label}.{most}")))
+        for name, most in zip(("row y", "column x"), one.size, strict=True)
+    )
+    select_cell(trace, one, (y, x))
+
+
+def _field_words(scene: Scene, one: NamedMap, cell: tuple[int, int]) -> tuple[FieldMap | None, str]:
+    height, width = scene.trace.input.tensor.shape[-2:]
+    try:
+        field = one.field(fields_of(scene.detector.model, (height, width)))
+    except ValueError as problem:
+        return None, literal(as_sentence(problem))
+    if field is None or len(field.rows) != one.size[0] or len(field.columns) != one.size[1]:
+        return None, "Its receptive field is not known."
+    box = field.box(*cell)
+    if float(box[2]) == 0:
+        return field, "It reads nothing but padding."
+    reached = f"Receptive field {size_words(box)} px of {width} × {height}"
+    if field.unknown:
+        reached += f" at most ({literal(', '.join(field.unknown))} cannot be followed)"
+    gates = " Averages over the whole map reach it, too." if field.gated else ""
+    return field, f"{reached}.{gates}"
