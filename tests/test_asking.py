@@ -59,7 +59,8 @@ def open_path(app: AppTest, path: Path) -> AppTest:
 
 def categories_shown(app: AppTest) -> set[str]:
     """Of the detections in the table of the home page."""
-    return {name for table in app.dataframe for name in table.value.get("category", [])}
+    tables = [table.value for table in app.dataframe]
+    return {str(name) for table in tables if "category" in table for name in table["category"]}
 
 
 def test_a_fine_tuned_state_dict_is_loaded_by_filling_in_a_form(fine_tuned: Path) -> None:

@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from viz_app.resources import DetectorSpec
 
 _TROUBLE = "words refused"
+# Their names differ behind the end of a sidebar's field; the models differ in the size of their input alone.
+_INPUTS: dict[str, str] = dict(zip(MOBILENETS, ("MobileNetV3, 800 px", "MobileNetV3, 320 px"), strict=True))
+
+_SIDES = (
+    ("min_size", "Min. side", "The image's shorter side is brought to this many pixels. Empty: as usual."),
+    ("max_size", "Max. side", "The image's longer side is at most this many pixels. Empty: as usual."),
+)
 
 
 def ask_for_words(place: DeltaGenerator, spec: DetectorSpec, refusal: str, notes: Sequence[str]) -> None:
@@ -58,23 +65,20 @@ def _draw_fields(spec: DetectorSpec, wanted: set[str]) -> None:
     file, words = spec.file, spec.words
     if "architecture" in wanted:
         state.seed_widget(_key("architecture", file), words.architecture or MOBILENETS[0])
-        st.selectbox("Architecture", MOBILENETS, key=_key("architecture", file))
+        st.selectbox(
+            "Architecture", MOBILENETS, key=_key("architecture", file), format_func=lambda name: _INPUTS[name]
+        )
     state.seed_widget(_key("categories", file), ", ".join(words.categories))
     st.text_area(
         "Category names", key=_key("categories", file), height=68, placeholder="circle, triangle, star",
         help="In the order of the classes, separated by commas or line breaks; the background may be left out.",
     )  # fmt: skip
     st.file_uploader("… or a file of them", type=["txt", "json"], key=_key("names", file))
-    for name, label, about in (
-        (
-            "min_size",
-            "Shorter side",
-            "The image's shorter side is brought to this many pixels. Empty: as usual.",
-        ),
-        ("max_size", "Longer side", "The image's longer side is at most this many pixels. Empty: as usual."),
-    ):
+    for column, (name, label, about) in zip(st.columns(2), _SIDES, strict=True):
         state.seed_widget(_key(name, file), getattr(words, name))
-        st.number_input(label, 1, 10_000, None, 1, key=_key(name, file), help=about, placeholder="as usual")
+        column.number_input(
+            label, 1, 10_000, None, 1, key=_key(name, file), help=about, placeholder="as usual"
+        )
     _draw_anchor_fields(file, words)
     if "norm_eps" in wanted:
         state.seed_widget(_key("norm_eps", file), words.norm_eps is not None)
