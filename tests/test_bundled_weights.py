@@ -39,11 +39,10 @@ def test_the_file_is_small_and_says_what_it_holds(header: dict[str, str]) -> Non
     assert WEIGHTS.stat().st_size <= 8 * 1024 * 1024
     assert header["family"] == "pyramid"
     config = PyramidConfig.from_dict(json.loads(header["config"]))
-    # The sampler's size matters in training only, and the shipped weights come from an earlier recipe.
-    assert dataclasses.replace(config, rois_per_image=CONFIG.rois_per_image) == CONFIG
+    assert config == CONFIG
     assert tuple(json.loads(header["categories"])) == ShapesDataset.categories
     metadata = json.loads(header["metadata"])
-    assert set(metadata["recipe"]) == {field.name for field in dataclasses.fields(Recipe)}
+    assert metadata["recipe"] == json.loads(json.dumps(dataclasses.asdict(Recipe())))
     assert metadata["seed"] == metadata["recipe"]["model_seed"]
     assert metadata["metrics"]["scenes"] == 500
 
@@ -58,25 +57,18 @@ def test_the_checksum_is_over_tensors_and_header(header: dict[str, str]) -> None
     assert header["sha256"] != checksum(tensors, header)
 
 
-def test_measured_figures_are_written_down(header: dict[str, str]) -> None:
-    metrics = json.loads(header["metadata"])["metrics"]
-    assert metrics["AP"] >= 0.55
-    assert 0.75 <= metrics["AP50"] <= 0.98, "above that the world is too easy to debug in"
-
-
-@pytest.mark.xfail(strict=True, reason="the shipped weights miss the aims: see docs/model_card.md")
 def test_measured_figures_reach_the_aims(header: dict[str, str]) -> None:
     metrics = json.loads(header["metadata"])["metrics"]
     assert metrics["AP"] >= 0.70
-    assert metrics["AP50"] >= 0.90
+    assert 0.90 <= metrics["AP50"] <= 0.98, "above that the world is too easy to debug in"
 
 
 def test_it_detects_in_scenes_it_never_saw(bundled: Detector) -> None:
     """Below the measured figures, because forty scenes scatter."""
     metrics = evaluate(bundled.model, ShapesDataset(SCENES, seed=31_415))
-    assert metrics["AP"] > 0.48
-    assert metrics["AP50"] > 0.70
-    assert all(value > 0.45 for value in metrics["AP50_by_category"].values())
+    assert metrics["AP"] > 0.64
+    assert metrics["AP50"] > 0.85
+    assert all(value > 0.70 for value in metrics["AP50_by_category"].values())
 
 
 class _Answers(nn.Module):

@@ -37,7 +37,7 @@ CONFIG = PyramidConfig(
     num_classes=len(ShapesDataset.categories),
     body="small",
     channels=48,
-    hidden=128,
+    hidden=192,
     dropout=0.0,
     anchor_sizes=((11.0, 18.0), (28.0, 44.0), (68.0, 104.0)),
     aspect_ratios=(0.6, 1.0, 1.67),
@@ -48,10 +48,10 @@ CONFIG = PyramidConfig(
     hard_negative_share=0.25,
     hard_negative_by="iou",
     detection_rule="best_class",
-    rpn_pre_nms_top_n=400,
-    rpn_post_nms_top_n=300,
+    rpn_pre_nms_top_n=200,
+    rpn_post_nms_top_n=100,
     rpn_nms=0.7,
-    box_score=0.05,
+    box_score=0.5,
     box_nms=0.5,
     box_limit=100,
 )
@@ -74,11 +74,11 @@ class Recipe:
         test_seed, test_scenes, test_size: the held-out world.
     """
 
-    phases: tuple[tuple[int, int], ...] = ((2000, 160), (1000, 192), (250, 256))
-    batch_size: int = 8
+    phases: tuple[tuple[int, int], ...] = ((5000, 160), (2000, 192), (500, 256))
+    batch_size: int = 4
     lr: float = 1.5e-3
     weight_decay: float = 0.02
-    warmup_steps: int = 150
+    warmup_steps: int = 300
     clip_norm: float = 1.0
     loss_weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 2.0)
     rpn_top_n: tuple[int, int] = (400, 300)
