@@ -14,15 +14,19 @@ if TYPE_CHECKING:
 
 
 def explain_rpn(scene: Scene) -> str:
-    """Markdown with formulas: anchors, scores and deltas, filters, training, and sections of the papers."""
-    return "\n\n".join(
-        (_anchors(scene.replay), _deltas(scene.replay), _filters(scene.replay), _training(scene), _SOURCES)
-    )
+    """Markdown with formulas: anchors, scores and deltas, sizes, filters, training, and sections of the papers."""
+    replay = scene.replay
+    parts = (
+        _anchors(replay), _pool_level(scene), _deltas(replay), _weights(replay), _sizes(replay), _filters(replay),
+        _labels(scene), _losses(scene), _SOURCES,
+    )  # fmt: skip
+    return "\n\n".join(part for part in parts if part)
 
 
 _SOURCES = (
-    "*Sources:* Ren et al. 2015, *Faster R-CNN*, sections 3.1 (the network), 3.1.1 (anchors), 3.1.2 (loss), "
-    "3.1.3 (sampling); Lin et al. 2017, *Feature Pyramid Networks*, section 4.1 (one size per level)."
+    "*Sources:* Ren et al. 2015, *Faster R-CNN*, sections 3.1 (the network), 3.1.1 (anchors), 3.1.2 (labels and "
+    "loss), 3.1.3 (sampling), 3.3 (NMS and top-n); Lin et al. 2017, *Feature Pyramid Networks*, section 4.1 "
+    "(one size of anchor per level, P6); Girshick 2015, *Fast R-CNN*, section 2.3 (smooth L1)."
 )
 
 
@@ -35,6 +39,28 @@ the pixel that the cell looks at. They depend on the size of the input alone, no
 $$
 N = {terms} = {latex_count(len(trace.rpn.anchors))}
 $$"""
+
+
+def _pool_level(scene: Scene) -> str:
+    """Why the RPN may see a level that the second stage does not."""
+    pool: Any = scene.detector.model.roi_heads.box_roi_pool
+    names = list(scene.trace.backbone.pyramid)
+    pooled = [name for name in names if name in getattr(pool, "featmap_names", names)]
+    extra = [name for name in names if name not in pooled]
+    if len(names) < 2 or len(names) != len(scene.trace.rpn.grid):
+        return ""
+    if not extra:
+        return (
+            f"All {len(names)} levels serve both stages here. Torchvision's ResNet pyramids have one more, P6, "
+            "for the RPN alone: a subsampled P5, for anchors of 512 px."
+        )
+    level = names.index(extra[0])
+    height, width, _ = scene.trace.rpn.grid[level]
+    return (
+        f"Level {level} (`{extra[0]}`, {height} × {width} cells) is for the RPN alone: it is the level below, "
+        "subsampled (P6 in Lin et al., made to give anchors of 512 px a place). RoIAlign does not use it: it "
+        "holds nothing that the level below does not hold in more detail."
+    )
 
 
 def _deltas(replay: Replay) -> str:
@@ -57,8 +83,8 @@ $$
 p = \frac{{1}}{{1 + e^{{-t}}}} = {score:.3f}
 $$
 
-Deltas are relative to the anchor's own size ($w_a = {width:.0f}$, $h_a = {height:.0f}$ px, network
-frame): the network predicts deltas, never boxes.
+The network predicts deltas, never boxes: shifts in units of the anchor's own size
+($w_a = {width:.0f}$, $h_a = {height:.0f}$ px, network frame) and logarithms of how much it grows.
 
 $$
 \begin{{aligned}}
@@ -69,19 +95,48 @@ h &= h_a\, e^{{d_h}} = {height:.0f}\, e^{{{dh:.3f}}} = {height * exp(min(dh, cli
 \end{{aligned}}
 $$
 
-$d_w$ and $d_h$ are capped at {clip:.3f}, so that no box grows beyond any measure."""
+$d_w$ and $d_h$ are capped at {clip:.3f}: no box grows more than {exp(clip):.3g} times."""
+
+
+def _weights(replay: Replay) -> str:
+    own, head = replay.trace.rules.rpn_weights, replay.trace.rules.box_weights
+    words = ", ".join(f"{weight:g}" for weight in own)
+    same = all(weight == 1 for weight in own)
+    effect = (
+        "so they change nothing"
+        if same
+        else "so targets are multiplied by them, and predictions divided by them"
+    )
+    return (
+        f"The box coder's **weights** are ({words}) in the RPN, {effect}. In the second stage they are "
+        f"({', '.join(f'{weight:g}' for weight in head)}): its deltas are small, and the weights bring the "
+        "targets near unit variance, so that the box loss counts as much as the class loss."
+    )
+
+
+def _sizes(replay: Replay) -> str:
+    """Where the size of the image, and not of the padded batch, matters."""
+    trace = replay.trace
+    height, width = trace.input.network_size
+    rows, columns = trace.input.tensor.shape[-2:]
+    padding = "no padding here" if (rows, columns) == (height, width) else "the rest is padding"
+    return (
+        f"**3. Sizes.** The input tensor is {columns} × {rows} px, this image fills {width} × {height} px of it "
+        f"({padding}). Maps and anchors cover the whole tensor, anchors on the padding too. The image's own size "
+        "matters in two places: boxes are clipped to it, not to the tensor, and at the end boxes are scaled "
+        f"back to the file's {trace.input.image_size[1]} × {trace.input.image_size[0]} px."
+    )
 
 
 def _filters(replay: Replay) -> str:
     trace, knobs, counts = replay.trace, replay.thresholds, replay.proposals.counts()
     left = len(replay.proposals) - counts[ProposalFate.BELOW_TOP_N]
-    return f"""**3. Filters**, in this order:
+    return f"""**4. Filters**, in this order:
 
 1. On each of the {len(trace.rpn.grid)} levels only the {knobs.rpn_pre_nms_top_n:,} anchors of highest
    objectness go on: **{counts[ProposalFate.BELOW_TOP_N]:,}** fall below, **{left:,}** are left.
 2. Boxes are clipped to the image ({trace.input.network_size[1]} × {trace.input.network_size[0]} px, network
-   frame; padding does not count). Sides under {trace.rules.rpn_min_size:g} px:
-   **{counts[ProposalFate.TOO_SMALL]:,}** go.
+   frame). Sides under {trace.rules.rpn_min_size:g} px: **{counts[ProposalFate.TOO_SMALL]:,}** go.
 3. Objectness under {knobs.rpn_score:g}: **{counts[ProposalFate.LOW_SCORE]:,}** go.
 4. NMS, each level on its own: a box that overlaps a better one with an IoU over {knobs.rpn_nms:g} is
    suppressed, **{counts[ProposalFate.SUPPRESSED]:,}** in all.
@@ -89,22 +144,34 @@ def _filters(replay: Replay) -> str:
    **{counts[ProposalFate.KEPT]:,}**; **{counts[ProposalFate.OVER_LIMIT]:,}** are over the limit."""
 
 
-def _training(scene: Scene) -> str:
+def _labels(scene: Scene) -> str:
     rpn: Any = scene.detector.model.rpn
     matcher, sampler = rpn.proposal_matcher, rpn.fg_bg_sampler
     size, share = sampler.batch_size_per_image, sampler.positive_fraction
-    return rf"""**4. In training** an anchor is positive where its IoU with an object is at least
-{matcher.high_threshold:g}, negative where it is under {matcher.low_threshold:g} with every object,
-and ignored in between. An object that no anchor fits keeps the best anchors it has (they are
-*rescued*). Of these `batch_size_per_image` = {size} anchors are drawn at random, at most
-`positive_fraction` = {share:g} of them positive.
+    most = int(size * share)
+    return f"""**5. Labels and sampling** (in training only). An anchor is positive where its IoU with an object is
+at least {matcher.high_threshold:g}, negative where it is under {matcher.low_threshold:g} with every object,
+and ignored in between. An object that no anchor fits keeps the best anchors it has: they are *rescued*.
+
+`batch_size_per_image` = {size} anchors are drawn at random from each image. `positive_fraction` = {share:g} is
+an upper bound: at most {most} of them are positive. Where there are fewer positives, all are taken and negatives
+fill the rest, so the real share is often far smaller."""
+
+
+def _losses(scene: Scene) -> str:
+    size = getattr(scene.detector.model.rpn.fg_bg_sampler, "batch_size_per_image", "S")
+    return rf"""**6. Losses.** $S$ anchors are drawn in the whole batch of images ({size} for one image).
 
 $$
 L_\mathrm{{cls}} = \frac{{1}}{{S}} \sum_{{s}} \mathrm{{BCE}}(t_s, y_s) \qquad
-L_\mathrm{{box}} = \frac{{1}}{{S}} \sum_{{s\ \mathrm{{positive}}}} \mathrm{{smooth}}_{{L_1}}(d_s - d^*_s)
+L_\mathrm{{box}} = \frac{{1}}{{S}} \sum_{{s\ \mathrm{{positive}}}} \sum_{{x, y, w, h}}
+\mathrm{{smooth}}_{{L_1}}(d_s - d^*_s)
 $$
 
-Both are divided by the number $S$ of drawn anchors, positives and negatives together."""
+Both are divided by $S$, positives and negatives together: with few positives the box loss is small because it is
+averaged over many anchors that have no box to learn. The smooth L1 is a parabola for errors under
+$\beta = 1/9$ and a line above. The paper divides its box loss by the number of anchor positions
+and weighs it with $\lambda = 10$; torchvision does neither."""
 
 
 def _signed(value: float) -> str:

@@ -1,108 +1,172 @@
-"""The RPN's training samples on one image: the batch that a step would draw under a seed, and its losses."""
+"""The Training view: the anchors that a step would label, draw and pay for under a seed."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from detector.tracing.sampling import training_view
+from detector.tracing.anchor_losses import anchor_terms, members_of, ranked, view_of
+from detector.tracing.sampling import training_trace
+from detector.tracing.trace import BackboneStage
 from viz_app import state
-from viz_app.app_pages.parts import PROBABILITY, image_key, select_row
+from viz_app.app_pages.parts import PROBABILITY, linked_table
+from viz_app.app_pages.rpn_objects import NO_OBJECTS
+from viz_app.app_pages.rpn_parts import ANCHOR, ROWS, Drawn, selected_anchor
+from viz_app.app_pages.rpn_training_charts import batch_below, drawn_anchors
+from viz_app.app_pages.training_step import seed_row
+from viz_app.figures.rpn import anchor_items
 from viz_app.figures.rpn_filter import ground_truth_group
-from viz_app.figures.rpn_samples import label_counts, sample_groups, selected_sample_groups
-from viz_app.figures.rpn_tables import sample_table
+from viz_app.figures.rpn_losses import drawn_by_loss, loss_table, loss_words
+from viz_app.figures.rpn_samples import (
+    SAMPLE_KINDS,
+    label_counts,
+    loss_groups,
+    sample_groups,
+    selected_sample_groups,
+)
 from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:
-    from detector.tracing.samples import TrainingView
+    from torch import Tensor
+
+    from detector.tracing.anchor_losses import Loss
     from detector.tracing.trace import Trace
     from viz_app.figures.picture import BoxGroup
     from viz_app.scene import Scene
 
 _KEPT = "rpn.training"
-_KINDS = ("positives", "targets", "negatives", "rescued", "ignored")
-_LOSS = st.column_config.NumberColumn(format="%.4f")
+_BATCH, _LOSSES = "the drawn batch", "best and worst"
+_LOSS_NAMES: dict[Loss, str] = {"sum": "sum", "objectness": "objectness", "box": "box"}
+_NUMBER = st.column_config.NumberColumn(format="%.4f", help="of this anchor, before the mean")
 
 
-def training_view_of(scene: Scene) -> list[BoxGroup]:
-    """Controls, numbers and table of the training view; what is to be drawn."""
-    truth = scene.trace.ground_truth
-    if truth is None or not bool((~truth.crowd).any()):
-        st.info(
-            "Training samples need annotated objects, and this image has none. Choose a bundled scene, or an "
-            "image that comes with annotations."
-        )
-        return []
-    seed = _seed()
-    try:
-        view = _view(scene, seed)
-    except ValueError as error:
-        st.warning(literal(as_sentence(error)))
-        return []
+def training_samples_view(scene: Scene) -> Drawn:
+    """Controls, numbers and table of the training step; what is to be drawn."""
+    step = _step(scene)
+    if step is None:
+        return Drawn([])
+    mode = st.segmented_control(
+        "Show",
+        [_BATCH, _LOSSES],
+        default=_BATCH,
+        required=True,
+        key="rpn.training.mode",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    groups, anchors, every = _worst(step) if mode == _LOSSES else _batch(scene, step)
+    linked_table(
+        loss_table(step, anchors),
+        anchor_items(anchors),
+        "rpn.samples",
+        {
+            "objectness": PROBABILITY,
+            "objectness loss": _NUMBER,
+            "box loss": _NUMBER,
+            "drawn": st.column_config.CheckboxColumn(help="part of the batch") if every else None,
+            "anchor": ANCHOR,
+        },
+    )
+    st.caption(loss_words(step))
+    selected = selected_anchor(scene)
+    if selected is not None:
+        groups += selected_sample_groups(step, selected)
+    return Drawn(groups, below=lambda: batch_below(step, selected))
+
+
+def _batch(scene: Scene, step: Trace) -> tuple[list[BoxGroup], Tensor, bool]:
+    """Anchors by what became of them; the rows are the drawn ones, and no others (False)."""
     shown = st.pills(
         "Show",
-        _KINDS,
+        SAMPLE_KINDS,
         selection_mode="multi",
         default=["positives", "targets", "negatives"],
         key="rpn.samples",
         persist_state="session",
+        label_visibility="collapsed",
     )
-    st.markdown(training_words(view))
-    groups = sample_groups(scene.trace, view, tuple(shown))
+    st.markdown(training_words(step))
+    groups = sample_groups(step, shown)
     if "targets" not in shown:  # targets lie on the objects, edge on edge
-        groups += ground_truth_group(truth, scene.trace.categories)
-    return groups + _picked(scene, view, seed)
+        groups += ground_truth_group(scene.trace.ground_truth, scene.trace.categories)
+    return groups, drawn_by_loss(step), False
 
 
-def training_words(view: TrainingView) -> str:
-    """What the step labelled, drew and lost, in one sentence each."""
-    counts = label_counts(view)
-    drawn = len(view.anchors.positives), len(view.anchors.negatives)
+def _worst(step: Trace) -> tuple[list[BoxGroup], Tensor, bool]:
+    """The anchors that cost the most or the least: boxes, rows, and whether some of them were not drawn."""
+    first, second, third = st.columns([0.26, 0.28, 0.46])
+    loss: Loss | None = first.selectbox(
+        "Loss",
+        list(_LOSS_NAMES),
+        key="rpn.loss",
+        persist_state="session",
+        help="The sum weighs both equally.",
+    )
+    order = second.segmented_control(
+        "Order", ["worst", "best"], default="worst", required=True, key="rpn.order", persist_state="session"
+    )
+    label = third.segmented_control(
+        "Anchors",
+        ["object", "background"],
+        default="object",
+        required=True,
+        key="rpn.label",
+        persist_state="session",
+    )
+    left, right = st.columns(2, vertical_alignment="bottom")
+    count = left.slider("Anchors on the picture", 1, 100, 8, key="rpn.extremes", persist_state="session")
+    every = right.toggle(
+        "Also those not drawn", key="rpn.every", persist_state="session",
+        help="Every labelled anchor has a loss; a step pays only for those that it draws.",
+    )  # fmt: skip
+    positive = label != "background"
+    if loss == "box" and not positive:
+        st.info("Background has no box to learn, so its box loss is 0.")
+    members = members_of(view_of(step), positive=positive, drawn=not every)
+    anchors = ranked(anchor_terms(step), members, loss or "sum", worst=order != "best")
+    return loss_groups(step, anchors[:count], positive=positive), anchors[:ROWS], every
+
+
+def training_words(step: Trace) -> str:
+    """What the step labelled and drew, in one sentence each."""
+    view = view_of(step)
+    counts, drawn = label_counts(view), drawn_anchors(step)
     return (
         f"**{counts['positive']:,}** anchors are positive ({counts['rescued']:,} of them rescued), "
         f"**{counts['negative']:,}** negative, **{counts['ignored']:,}** ignored. The step draws "
-        f"**{drawn[0]:,} + {drawn[1]:,}**. Objectness loss **{view.losses.rpn_cls:.3f}**, box loss "
-        f"**{view.losses.rpn_bbox:.3f}**."
+        f"**{len(view.anchors.positives):,} + {len(view.anchors.negatives):,}** = {len(drawn):,}."
     )
 
 
-def _seed() -> int:
-    left, right = st.columns([0.6, 0.4], vertical_alignment="bottom")
-    with right:
-        st.button(
-            "Draw again", icon=":material/casino:", on_click=_next_seed, width="stretch", key="rpn.draw"
-        )
-    value = left.number_input("Seed", 0, 2**31 - 1, step=1, key="rpn.seed", persist_state="session")
-    return int(value or 0)
+def _step(scene: Scene) -> Trace | None:
+    """The training step to look at: the trace itself if it is one, else one under the chosen seed."""
+    trace, truth = scene.trace, scene.trace.ground_truth
+    if trace.training is not None:
+        st.caption("This trace was recorded in a training step: these are the samples that it drew.")
+        return trace
+    if truth is None or not bool((~truth.crowd).any()):
+        st.info(NO_OBJECTS)
+        return None
+    seed = seed_row()
+    try:
+        return _remembered(scene, seed)
+    except ValueError as error:
+        st.warning(literal(as_sentence(error)))
+        return None
 
 
-def _next_seed() -> None:
-    seed = state.widget("rpn.seed")
-    state.set_widget("rpn.seed", (seed + 1) % 2**31 if isinstance(seed, int) else 1)
-
-
-def _view(scene: Scene, seed: int) -> TrainingView:
-    """The training view, kept while image and seed stay: it costs a forward of the second stage."""
-    known: tuple[Trace, int, TrainingView] | None = state.remembered(_KEPT, None)
+def _remembered(scene: Scene, seed: int) -> Trace:
+    """The training step, kept while image and seed stay: it costs a forward of the whole model."""
+    known: tuple[Trace, int, Trace] | None = state.remembered(_KEPT, None)
     if known is not None and known[0] is scene.trace and known[1] == seed:
         return known[2]
     with st.spinner("Running one training step …"):
-        view = training_view(scene.detector, scene.trace, seed)
-    state.remember(_KEPT, (scene.trace, seed, view))
-    return view
-
-
-def _picked(scene: Scene, view: TrainingView, seed: int) -> list[BoxGroup]:
-    table = sample_table(scene.replay, view)
-    columns = {
-        "objectness": PROBABILITY,
-        "objectness loss": _LOSS,
-        "box loss": _LOSS,
-        "anchor": st.column_config.NumberColumn(format="localized"),
-    }
-    row = select_row(table, f"rpn.sample.{seed}.{image_key(scene.trace)}", columns)
-    if row is None:
-        return []
-    anchor = int(table["anchor"].iloc[row])
-    return selected_sample_groups(scene.trace, view, anchor, scene.replay.proposals.boxes)
+        step = training_trace(scene.detector, scene.trace, seed)
+    view_of(step)
+    # The maps are let go: they are many times larger than all that is shown of the step.
+    head = replace(step.head, embedding=None, features=None)
+    step = replace(step, backbone=BackboneStage({}, {}, exact=False), head=head)
+    state.remember(_KEPT, (scene.trace, seed, step))
+    return step

@@ -6,11 +6,12 @@ frame unless a name says otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
-import plotly.graph_objects as go
 import torch
 from plotly.colors import sequential
 from torch import Tensor
@@ -18,20 +19,19 @@ from torch import Tensor
 from detector.tracing.filters import ProposalFate
 from detector.tracing.replay import Replay
 from detector.tracing.trace import Trace
-from viz_app.figures.charts import calm
 from viz_app.figures.feature_maps import colorize
 from viz_app.figures.palette import (
     ACCENT,
     DARK_HALO,
-    GREY,
     LIGHT_HALO,
+    ORANGE,
     SELECTED,
-    fate_color,
     fate_words,
     with_alpha,
 )
 from viz_app.figures.picture import BoxGroup, display_size
 from viz_app.figures.words import size_words
+from viz_app.links import Selected
 
 # Viridis, nearly transparent where nothing is found: the image stays visible, and what is found shines.
 COLORSCALE = [
@@ -40,7 +40,7 @@ COLORSCALE = [
         np.linspace(0, 1, len(sequential.Viridis)).tolist(), sequential.Viridis, strict=True
     )
 ]
-_BINS = 40
+Refinement = Literal["anchors", "moved", "clipped"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,35 +149,55 @@ def top_anchors(replay: Replay, count: int, level: int | None = None) -> Tensor:
     return logits.topk(min(count, len(logits))).indices + start
 
 
+def anchor_items(anchors: Tensor) -> tuple[Selected, ...]:
+    """What selects each of these anchors, int64 [n]."""
+    return tuple(Selected("anchor", index) for index in anchors.tolist())
+
+
 def anchor_hover(replay: Replay, anchors: Tensor) -> tuple[str, ...]:
     """One line for each anchor: objectness, place, size and fate."""
     trace, ledger = replay.trace, replay.proposals
     cells = trace.rpn.cell_of(anchors).tolist()
-    boxes = trace.to_image(ledger.boxes[anchors])
-    texts = []
-    for index, (level, y, x, _), box in zip(anchors.tolist(), cells, boxes, strict=True):
-        fate = fate_words(ProposalFate(int(ledger.fate[index])))
-        texts.append(
-            f"anchor {index:,} · {fate}<br>objectness {float(ledger.scores[index]):.3f}<br>"
-            f"level {level}, cell ({y}, {x})<br>{size_words(box)} px, image frame"
+    boxes = trace.to_image(ledger.boxes[anchors]).tolist()
+    fates, scores = ledger.fate[anchors].tolist(), ledger.scores[anchors].tolist()
+    return tuple(
+        f"anchor {index:,} · {fate_words(ProposalFate(fate))}<br>objectness {score:.3f}<br>"
+        f"level {level}, cell ({y}, {x})<br>{size_words(box)} px, image frame"
+        for index, fate, score, (level, y, x, _), box in zip(
+            anchors.tolist(), fates, scores, cells, boxes, strict=True
         )
-    return tuple(texts)
+    )
 
 
-def top_groups(replay: Replay, anchors: Tensor, *, before: bool = True, after: bool = True) -> list[BoxGroup]:
-    """Anchors dotted, the boxes that the RPN moved them to solid (clipped to the image)."""
+def moved_boxes(replay: Replay, anchors: Tensor) -> Tensor:
+    """Anchors after their deltas and before the clipping, float [n, 4]."""
     trace = replay.trace
-    hover = anchor_hover(replay, anchors)
-    groups = []
-    if before:
-        boxes = trace.to_image(trace.rpn.anchors[anchors])
-        groups.append(
-            BoxGroup(boxes, "anchors", "#FFFFFF", dash="dot", width=1.5, halo=DARK_HALO, hover=hover)
-        )
-    if after:
-        boxes = trace.to_image(replay.proposals.boxes[anchors])
-        groups.append(BoxGroup(boxes, "moved by their deltas", ACCENT, width=2, hover=hover))
-    return groups
+    decoded = trace.rules.rpn_coder.decode(trace.rpn.deltas[anchors], [trace.rpn.anchors[anchors]])
+    return trace.to_image(decoded.reshape(-1, 4))
+
+
+def top_groups(
+    replay: Replay, anchors: Tensor, shown: Collection[Refinement] = ("anchors", "clipped")
+) -> list[BoxGroup]:
+    """Anchors on their way to a proposal.
+
+    Args:
+        replay: what was captured.
+        anchors: int64 [n].
+        shown: the anchors dotted, the boxes they were moved to dashed, and these clipped to the image solid.
+    """
+    trace = replay.trace
+    rest = {"hover": anchor_hover(replay, anchors), "items": anchor_items(anchors)}
+    start = trace.to_image(trace.rpn.anchors[anchors])
+    clipped = trace.to_image(replay.proposals.boxes[anchors])
+    groups = {
+        "anchors": BoxGroup(start, "anchors", "#FFFFFF", dash="dot", width=1.5, halo=DARK_HALO, **rest),
+        "moved": BoxGroup(
+            moved_boxes(replay, anchors), "moved by their deltas", ORANGE, dash="dash", width=1.5, **rest
+        ),
+        "clipped": BoxGroup(clipped, "moved and clipped", ACCENT, width=2, **rest),
+    }
+    return [group for name, group in groups.items() if name in shown]
 
 
 def selected_groups(replay: Replay, anchor: int) -> list[BoxGroup]:
@@ -185,32 +205,14 @@ def selected_groups(replay: Replay, anchor: int) -> list[BoxGroup]:
     trace, index = replay.trace, torch.tensor([anchor])
     before = trace.to_image(trace.rpn.anchors[index])
     after = trace.to_image(replay.proposals.boxes[index])
-    hover = anchor_hover(replay, index)
+    looks = {"hover": anchor_hover(replay, index), "counted": False}
     return [
-        BoxGroup(
-            before, "its anchor", SELECTED, counted=False, dash="dot", width=2, halo=DARK_HALO, hover=hover
-        ),
-        BoxGroup(after, "selected", SELECTED, counted=False, width=3, halo=LIGHT_HALO, hover=hover),
+        BoxGroup(before, "its anchor", SELECTED, dash="dot", width=2, halo=DARK_HALO, **looks),
+        BoxGroup(after, "selected", SELECTED, width=3, halo=LIGHT_HALO, **looks),
     ]
 
 
-def objectness_histogram(replay: Replay) -> go.Figure:
-    """How many anchors have which objectness: all of them, and those that became proposals. Log count."""
-    scores = replay.proposals.scores.float().cpu().numpy()
-    kept = scores[replay.proposals.kept.cpu().numpy()]
-    edges = np.linspace(0, 1, _BINS + 1)
-    middles = (edges[:-1] + edges[1:]) / 2
-    figure = go.Figure()
-    for values, name, color in (
-        (scores, "all anchors", GREY),
-        (kept, "proposals", fate_color(ProposalFate.KEPT)),
-    ):
-        counts = np.histogram(values, edges)[0]
-        template = f"objectness %{{x:.3f}} ± {0.5 / _BINS:.3f}<br>%{{y:,}} {name}<extra></extra>"
-        figure.add_bar(
-            x=middles, y=counts, width=1 / _BINS, name=name, marker={"color": color, "line": {"width": 0}},
-            opacity=0.55 if color == GREY else 1, hovertemplate=template,
-        )  # fmt: skip
-    figure.update_layout(barmode="overlay")
-    figure.update_yaxes(type="log")
-    return calm(figure, x="objectness probability", y="anchors (log)")
+def clipped_count(replay: Replay, anchors: Tensor) -> int:
+    """How many of these anchors' boxes reached over the image's edge."""
+    clipped = replay.trace.to_image(replay.proposals.boxes[anchors])
+    return int((moved_boxes(replay, anchors) != clipped).any(dim=1).sum())

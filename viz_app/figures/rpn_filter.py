@@ -1,80 +1,57 @@
-"""What the RPN's filters did to its boxes, coloured by fate; who suppressed whom; how many objects are left.
+"""What the RPN's filters did to its boxes: coloured by fate, step by step, and under other score floors.
 
 Shapes: `N` anchors, `G` objects. Boxes are in the **image** frame unless a name says otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
-import torch
 from torch import Tensor
-from torchvision.ops import box_iou
 
 from detector.data.ground_truth import GroundTruth
-from detector.tracing.filters import ProposalFate
-from detector.tracing.replay import Replay
-from viz_app.figures.charts import calm
-from viz_app.figures.palette import (
-    ACCENT,
-    DARK_HALO,
-    GREY,
-    GROUND_TRUTH,
-    LIGHT_HALO,
-    fate_color,
-    fate_words,
-)
+from detector.tracing.filters import Ledger, ProposalFate
+from detector.tracing.replay import Replay, Replayer
+from viz_app.figures.palette import ACCENT, DARK_HALO, GROUND_TRUTH, fate_color, fate_words
 from viz_app.figures.picture import BoxGroup
-from viz_app.figures.rpn import anchor_hover
+from viz_app.figures.rpn import anchor_hover, anchor_items, moved_boxes
+from viz_app.links import Selected
 
 MOST_BOXES = 600
 """Boxes drawn of each fate: more make a picture that nobody can read."""
 
-
-@dataclass(frozen=True, slots=True)
-class Duel:
-    """One box that NMS removed, and the box that removed it.
-
-    Args:
-        suppressed, suppressor: anchor indices.
-        iou: overlap of their boxes, as NMS saw it (network frame).
-        gap: objectness of the suppressor minus that of the suppressed.
-    """
-
-    suppressed: int
-    suppressor: int
-    iou: float
-    gap: float
+FLOORS = (0.0, 0.1, 0.5, 0.9)
+"""Score floors that are compared."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RecallStep:
-    """How well the boxes that are left after one step cover the objects.
+class FilterStep:
+    """One step of the filter, in the order the model takes them.
 
     Args:
-        name: the step.
-        boxes: how many boxes are left.
-        best: float [G], highest IoU of each object with any of them; 0 where none is left.
+        name: of the step.
+        left: int64 [n], the anchors whose boxes it leaves, by objectness.
+        fate: of those that it removes; None where it removes none.
+        clipped: whether the boxes are clipped to the image by then.
     """
 
     name: str
-    boxes: int
-    best: Tensor
+    left: Tensor
+    fate: ProposalFate | None
+    clipped: bool = True
 
-    def found(self, iou: float) -> int:
-        """Objects covered with an IoU of at least `iou`."""
-        return int((self.best >= iou).sum())
+
+def by_score(ledger: Ledger[ProposalFate], members: Tensor) -> Tensor:
+    """Some anchors by objectness, the strongest first."""
+    return members[ledger.scores[members].argsort(descending=True, stable=True)]
 
 
 def strongest(replay: Replay, fate: ProposalFate, limit: int = MOST_BOXES) -> Tensor:
     """The anchors of one fate, int64, by objectness, at most `limit`."""
     if fate is ProposalFate.KEPT:
         return replay.proposals.kept[:limit]
-    members = replay.proposals.with_fate(fate)
-    order = replay.proposals.scores[members].argsort(descending=True, stable=True)
-    return members[order[:limit]]
+    return by_score(replay.proposals, replay.proposals.with_fate(fate))[:limit]
 
 
 def fate_groups(replay: Replay, fates: Collection[ProposalFate], limit: int = MOST_BOXES) -> list[BoxGroup]:
@@ -89,32 +66,54 @@ def fate_groups(replay: Replay, fates: Collection[ProposalFate], limit: int = MO
             BoxGroup(
                 boxes, fate_words(fate), fate_color(fate), width=1.5 if kept else 1,
                 opacity=0.9 if kept else 0.55, hover=anchor_hover(replay, anchors), total=counts[fate],
+                items=anchor_items(anchors),
             )
         )  # fmt: skip
     return groups
 
 
-def duel(replay: Replay, anchor: int) -> Duel | None:
-    """Who suppressed this anchor's box; None where NMS did not remove it."""
+def filter_steps(replay: Replay) -> list[FilterStep]:
+    """The steps of `RegionProposalNetwork.filter_proposals` and what each of them left."""
     ledger = replay.proposals
-    suppressor = int(ledger.suppressor_of(torch.tensor([anchor]))[0])
-    if suppressor < 0:
-        return None
-    overlap = box_iou(ledger.boxes[[anchor]], ledger.boxes[[suppressor]])
-    return Duel(anchor, suppressor, float(overlap), float(ledger.scores[suppressor] - ledger.scores[anchor]))
+    below, small = int(ProposalFate.BELOW_TOP_N), int(ProposalFate.TOO_SMALL)
+    ranked = by_score(ledger, (ledger.fate != below).nonzero().flatten())
+    large = ranked[ledger.fate[ranked] != small]
+    entrants = by_score(ledger, ledger.entrants)
+    return [
+        FilterStep("top-n", ranked, ProposalFate.BELOW_TOP_N, clipped=False),
+        FilterStep("clip", ranked, None),
+        FilterStep("small", large, ProposalFate.TOO_SMALL),
+        FilterStep("score", entrants, ProposalFate.LOW_SCORE),
+        FilterStep("NMS", ledger.winners, ProposalFate.SUPPRESSED),
+        FilterStep("limit", ledger.kept, ProposalFate.OVER_LIMIT),
+    ]
 
 
-def suppressor_groups(replay: Replay, found: Duel) -> list[BoxGroup]:
-    """The box that won a duel."""
-    index = torch.tensor([found.suppressor])
-    box = replay.trace.to_image(replay.proposals.boxes[index])
-    label = (f"won: IoU {found.iou:.2f}",)
-    hover = anchor_hover(replay, index)
+def step_groups(replay: Replay, step: FilterStep, limit: int = MOST_BOXES) -> list[BoxGroup]:
+    """The strongest boxes that a step left, on top of the strongest that it removed."""
+    left = step.left[:limit]
+    boxes = replay.trace.to_image(replay.proposals.boxes[left]) if step.clipped else moved_boxes(replay, left)
+    group = BoxGroup(
+        boxes, f"left after {step.name}", ACCENT, width=1.5, opacity=0.9, total=len(step.left),
+        hover=anchor_hover(replay, left), items=anchor_items(left),
+    )  # fmt: skip
+    return [*([] if step.fate is None else fate_groups(replay, [step.fate], limit)), group]
+
+
+def proposals_over(replayer: Replayer, replay: Replay, floors: Sequence[float] = FLOORS) -> list[Tensor]:
+    """The proposals, int64, best first, under each of several score floors and otherwise equal thresholds."""
+    return [replayer.proposals(replay.thresholds.replace(rpn_score=floor)).kept for floor in floors]
+
+
+def floor_groups(replay: Replay, proposals: Tensor, limit: int = MOST_BOXES) -> list[BoxGroup]:
+    """The strongest of some proposals."""
+    anchors = proposals[:limit]
     return [
         BoxGroup(
-            box, "its suppressor", ACCENT, counted=False, width=3, halo=LIGHT_HALO, hover=hover, labels=label
+            replay.trace.to_image(replay.proposals.boxes[anchors]), "proposals", ACCENT, width=1.25,
+            total=len(proposals), hover=anchor_hover(replay, anchors), items=anchor_items(anchors),
         )
-    ]
+    ]  # fmt: skip
 
 
 def ground_truth_group(ground_truth: GroundTruth | None, categories: tuple[str, ...]) -> list[BoxGroup]:
@@ -122,50 +121,12 @@ def ground_truth_group(ground_truth: GroundTruth | None, categories: tuple[str, 
     if ground_truth is None:
         return []
     names = tuple(f"#{g} {categories[int(label)]}" for g, label in enumerate(ground_truth.labels))
-    hover = tuple(f"ground truth {name}" for name in names)
     return [
-        BoxGroup(ground_truth.boxes, "ground truth", GROUND_TRUTH, dash="dash", halo=DARK_HALO, hover=hover)
-    ]
-
-
-def recall_steps(replay: Replay, ground_truth: GroundTruth) -> list[RecallStep]:
-    """Coverage of the objects (crowd regions left out) at each step of the RPN."""
-    ledger, trace = replay.proposals, replay.trace
-    objects = ground_truth.boxes[~ground_truth.crowd].to(ledger.boxes)
-    ranked = (ledger.fate != int(ProposalFate.BELOW_TOP_N)).nonzero().flatten()
-    steps = [("anchors", trace.rpn.anchors), ("decoded boxes", ledger.boxes)]
-    for name, members in (("after top-n", ranked), ("after NMS", ledger.winners), ("proposals", ledger.kept)):
-        steps.append((name, ledger.boxes[members]))
-    return [RecallStep(name, len(boxes), _best(trace.to_image(boxes), objects)) for name, boxes in steps]
-
-
-def recall_figure(steps: list[RecallStep], iou: float = 0.5) -> go.Figure:
-    """Objects covered at each step, as bars; a lost object turns the rest of the bar grey."""
-    objects = len(steps[0].best)
-    found = [step.found(iou) for step in steps]
-    names = [step.name for step in steps]
-    texts = [f"{count} of {objects}" for count in found]
-    hover = [
-        f"{step.name}: {step.boxes:,} boxes<br>{count} of {objects} objects with IoU ≥ {iou:g}<extra></extra>"
-        for step, count in zip(steps, found, strict=True)
-    ]
-    figure = go.Figure()
-    figure.add_bar(
-        y=names, x=found, orientation="h", name="covered", text=texts, textposition="auto",
-        hovertemplate=hover, marker={"color": ACCENT},
-    )  # fmt: skip
-    missing = [objects - count for count in found]
-    figure.add_bar(
-        y=names, x=missing, orientation="h", name="not covered", marker={"color": GREY}, opacity=0.25,
-        hovertemplate=hover,
-    )  # fmt: skip
-    figure.update_layout(barmode="stack")
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(dtick=max(1, objects // 8))
-    return calm(figure, x=f"objects with a box of IoU ≥ {iou:g}").update_layout(bargap=0.45)
-
-
-def _best(boxes: Tensor, objects: Tensor) -> Tensor:
-    if len(boxes) == 0 or len(objects) == 0:
-        return objects.new_zeros(len(objects))
-    return box_iou(objects, boxes).amax(dim=1)
+        BoxGroup(
+            ground_truth.boxes, "ground truth", GROUND_TRUTH, dash="dash", halo=DARK_HALO,
+            hover=tuple(f"ground truth {name}" for name in names),
+            items=tuple(
+                None if crowd else Selected("object", g) for g, crowd in enumerate(ground_truth.crowd.tolist())
+            ),
+        )
+    ]  # fmt: skip

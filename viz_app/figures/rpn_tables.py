@@ -1,4 +1,4 @@
-"""The RPN's numbers as tables, one row for each level, anchor, fate or object.
+"""The RPN's numbers as tables: its levels, some anchors, and how one anchor became its box.
 
 Shapes: `N` anchors, `n` rows. Sizes are in pixels of the **image** frame unless a column says otherwise.
 """
@@ -12,7 +12,6 @@ from torchvision.ops import box_iou
 
 from detector.tracing.filters import ProposalFate
 from detector.tracing.replay import Replay
-from detector.tracing.samples import POSITIVE, TrainingView
 from viz_app.figures.palette import fate_words
 from viz_app.figures.rpn import stride
 from viz_app.figures.words import size_words
@@ -51,8 +50,8 @@ def anchor_table(replay: Replay, anchors: Tensor) -> pd.DataFrame:
         "objectness": ledger.scores[anchors].float().cpu().numpy(),
         "fate": [fate_words(ProposalFate(code)) for code in ledger.fate[anchors].tolist()],
         "level": trace.rpn.level_of(anchors).cpu().numpy(),
-        "anchor, px": [size_words(box) for box in before],
-        "box, px": [size_words(box) for box in after],
+        "anchor, px": [size_words(box) for box in before.tolist()],
+        "box, px": [size_words(box) for box in after.tolist()],
     }
     truth = trace.ground_truth
     if truth is not None and len(truth) and len(anchors):
@@ -73,30 +72,6 @@ def delta_table(replay: Replay, anchor: int) -> pd.DataFrame:
         ("clipped (cx, cy, w, h)", _centred(replay.proposals.boxes[anchor])),
     ]
     return pd.DataFrame([{"px, network frame": name, **_four(values)} for name, values in rows])
-
-
-def sample_table(trace_replay: Replay, view: TrainingView) -> pd.DataFrame:
-    """One row for each sampled anchor, positives first, each part by its loss, highest first."""
-    trace = trace_replay.trace
-    anchors = torch.cat((view.anchors.positives, view.anchors.negatives))
-    labels = view.anchors.labels[anchors]
-    loss = view.anchor_cls_loss[anchors] + view.anchor_bbox_loss[anchors]
-    # Two stable sorts: by loss, then positives before negatives.
-    order = loss.argsort(descending=True, stable=True)
-    order = order[labels[order].argsort(descending=True, stable=True)]
-    anchors, labels = anchors[order], labels[order]
-    matched = view.anchors.matched[anchors].tolist()
-    return pd.DataFrame(
-        {
-            "label": ["positive" if label == POSITIVE else "negative" for label in labels.tolist()],
-            "object": [f"#{index}" if index >= 0 else "" for index in matched],
-            "objectness": trace.rpn.objectness[anchors].sigmoid().float().cpu().numpy(),
-            "objectness loss": view.anchor_cls_loss[anchors].float().cpu().numpy(),
-            "box loss": view.anchor_bbox_loss[anchors].float().cpu().numpy(),
-            "anchor, px": [size_words(box) for box in trace.to_image(trace.rpn.anchors[anchors])],
-            "anchor": anchors.cpu().numpy(),
-        }
-    )
 
 
 def _centred(box: Tensor) -> list[float]:
