@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from detector.data.images import read_image
 from detector.models.families import TORCHVISION_NAMES
+from detector.tracing.trace_file import parse_trace
 from viz_app import resources, state
 from viz_app.figures.words import plural
 from viz_app.links import DEFAULT_MODEL
@@ -69,7 +71,11 @@ def choose_image(box: DeltaGenerator) -> ImageChoice | None:
     chooser = st.container()
     with st.expander("Open images …", icon=":material/upload:"):
         files = st.file_uploader(
-            "Images", accept_multiple_files=True, key="uploads", label_visibility="collapsed"
+            "Images, or traces that were saved of them",
+            accept_multiple_files=True,
+            key="uploads",
+            label_visibility="collapsed",
+            help="Photos and drawings, and `.trace` files of `boxscope trace` or `Trace.save`.",
         )
     uploads, fresh = _read_uploads(files, box)
     images = {image.key: image for image in (*_bundled(box), *uploads)}
@@ -125,14 +131,18 @@ def _read_uploads(files: list[UploadedFile], box: DeltaGenerator) -> tuple[list[
 
 
 def _check_upload(file: UploadedFile) -> ImageChoice | str:
-    """The image, or the sentence that says why it is none."""
+    """The image or the trace, or the sentence that says why it is neither."""
     data = file.getvalue()
+    is_trace = Path(file.name).suffix.lower() == ".trace"
     try:
-        read_image(data, name=file.name)
+        if is_trace:
+            parse_trace(data, file.name)
+        else:
+            read_image(data, name=file.name)
     except ValueError as error:
         return as_sentence(error)
     sha256 = digest(data)
-    return ImageChoice(f"upload:{sha256}", file.name, sha256, data, file.name)
+    return ImageChoice(f"upload:{sha256}", file.name, sha256, data, file.name, is_trace=is_trace)
 
 
 def _uploaded_detector() -> DetectorSpec | None:

@@ -15,7 +15,8 @@ from viz_app.choosing import REFUSED, choose_detector, choose_image
 from viz_app.fetching import fetch
 from viz_app.knobs import threshold_sliders
 from viz_app.links import DEFAULT_MODEL
-from viz_app.problems import show_notice, show_problem
+from viz_app.problems import recorded_words, show_notice, show_problem
+from viz_app.recorded import replay_as_recorded
 from viz_app.resources import DetectorSpec
 from viz_app.scene import Scene
 from viz_app.scenes import ImageChoice
@@ -56,15 +57,22 @@ def choose_scene(box: DeltaGenerator) -> Scene | None:
         questions = st.container()
         image = choose_image(box)
         found = None if image is None else _open(wanted, image, box)
-        if wanted is not None and image is not None:
+        if wanted is not None and image is not None and not image.is_trace:
             _ask(questions, _Subject(wanted, image))
         if found is None:
             return None
         subject, replayer = found
         state.remember(_SHOWN, subject)
-        model = resources.detector(subject.detector)
-        thresholds = threshold_sliders(Thresholds.from_model(model.model), subject.detector.key)
-    replay = replayer.replay(thresholds)
+        model = None if subject.image.is_trace else resources.detector(subject.detector)
+        if model is None:
+            # Between the sliders of two traces of one name nothing may be carried over.
+            thresholds = threshold_sliders(replayer.trace.thresholds, f"trace {subject.image.sha256}")
+            st.caption(recorded_words(replayer.trace))
+        else:
+            thresholds = threshold_sliders(Thresholds.from_model(model.model), subject.detector.key)
+    replay, unseen = replay_as_recorded(replayer, thresholds)
+    if unseen:
+        show_notice(box, f"{unseen}: shown is what the RPN did under the thresholds of the trace.")
     truth = replayer.trace.ground_truth
     diagnosis = None if truth is None else diagnose(replay, truth)
     _forget_unknown(replayer.trace, diagnosis)
@@ -104,6 +112,8 @@ def _open(
         key = subject.key
         try:
             if key not in refused:
+                if subject.image.is_trace:
+                    return subject, resources.opened(subject.image)
                 fetch(subject.detector, box)
                 return subject, resources.replayer(subject.detector, subject.image)
         except (ValueError, OSError) as problem:

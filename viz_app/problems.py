@@ -32,6 +32,11 @@ def cautions(trace: Trace) -> tuple[str, ...]:
             "The replay does not reproduce this model's own output (it overrides one of torchvision's filters): "
             "counts and verdicts are those of the replay."
         )
+    if trace.mode == "training":
+        found.append(
+            "This was recorded in a training step: the RoIs are those that the step sampled, and what the box "
+            "filter makes of them is no detection of the model's."
+        )
     if trace.non_finite:
         stages = ", ".join(trace.non_finite)
         found.append(f"NaN or infinite values come up in: {stages}. What follows from there means nothing.")
@@ -39,6 +44,17 @@ def cautions(trace: Trace) -> tuple[str, ...]:
         stages = ", ".join(trace.overwritten)
         found.append(f"The model wrote into its own tensors afterwards; shown is what it left: {stages}.")
     return tuple(found)
+
+
+def recorded_words(trace: Trace) -> str:
+    """Where a trace came from, and what its sliders can do without the model; Markdown."""
+    step = " in a training step" if trace.mode == "training" else ""
+    place = f", image {trace.image_index + 1} of its batch" if trace.image_index else ""
+    return (
+        f"Opened from a file: recorded from *{literal(trace.detector)}*{step}{place}, whose code is not "
+        "needed; the detector chosen above is not used. The RPN's sliders reach as far as the RoIs that were "
+        "recorded."
+    )
 
 
 def show_problem(box: DeltaGenerator, problem: Exception | str) -> None:

@@ -18,6 +18,7 @@ from detector import Replayer, capture
 from detector.data.images import read_image
 from detector.models.families import TORCHVISION_NAMES
 from detector.models.zoo import detector_names, load_detector
+from detector.tracing.trace_file import parse_trace
 from viz_app.file_words import FileWords
 from viz_app.scenes import ImageChoice, bundled_scenes
 
@@ -81,6 +82,11 @@ def replayer(spec: DetectorSpec, image: ImageChoice) -> Replayer:
     return _replayer(spec.key, f"{image.key}|{image.name}|{image.sha256}", spec, image)
 
 
+def opened(image: ImageChoice) -> Replayer:
+    """The trace that an uploaded file holds, without its model; raises ValueError with a sentence for people."""
+    return _opened(f"{image.name}|{image.sha256}", image)
+
+
 @st.cache_resource(show_spinner=False)
 def scenes() -> tuple[ImageChoice, ...]:
     """The bundled scenes."""
@@ -109,6 +115,13 @@ def _replayer(key: str, image: str, _spec: DetectorSpec, _image: ImageChoice) ->
     model = detector(_spec)
     truth = None if _image.annotations is None else _image.annotations.known_to(model)
     return Replayer(capture(model, read_image(_image.source, name=_image.name), truth), model)
+
+
+@st.cache_resource(scope="session", max_entries=MOST_TRACES, show_spinner="Opening the trace …")
+def _opened(key: str, _image: ImageChoice) -> Replayer:
+    del key
+    data = _image.source if isinstance(_image.source, bytes) else _image.source.read_bytes()
+    return Replayer(parse_trace(data, _image.name))
 
 
 def _from_upload(spec: DetectorSpec, data: bytes) -> Detector:

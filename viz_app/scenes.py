@@ -51,6 +51,7 @@ class ImageChoice:
         source: the file's path, or its bytes.
         name: the file name.
         annotations: its objects, where they are known.
+        is_trace: the file is not an image but a saved trace of one.
     """
 
     key: str
@@ -59,6 +60,7 @@ class ImageChoice:
     source: Path | bytes
     name: str
     annotations: Annotations | None = None
+    is_trace: bool = False
 
     @property
     def is_bundled(self) -> bool:

@@ -117,6 +117,13 @@ class HeadTable:
             level = roi_levels(heads.box_roi_pool, boxes, list(maps))
         return HeadStage(boxes, anchors, level, logits, deltas, embedding, pooled)
 
+    def kept_features(self, anchors: Tensor) -> Tensor | None:
+        """RoIAlign output of the RoIs of some anchors, as the capture kept it; None unless it kept them all."""
+        features, rows = self._trace.head.features, self._row_of[anchors.cpu()]
+        if features is None or bool(((rows < 0) | (rows >= len(features))).any()):
+            return None
+        return features[rows.to(features.device)]
+
     def maps(self) -> Mapping[str, Tensor]:
         """The pyramid maps [C, h, w] in full precision; computed again where the trace holds them halved."""
         if self._maps is None:

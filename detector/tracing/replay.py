@@ -120,12 +120,19 @@ class Replayer:
         )
 
     def roi_features(self, replay: Replay, rois: Tensor) -> Tensor:
-        """RoIAlign output, float [len(rois), C, 7, 7], of some RoIs of a replay; pooled again when not kept."""
+        """RoIAlign output, float [len(rois), C, 7, 7], of some RoIs of a replay; pooled again when not kept.
+
+        Raises:
+            ValueError: they were not kept, and there is no detector.
+        """
         stage = replay.head
         if stage.features is not None:
             return stage.features[rois]
         with self._lock:
-            features = self._table.look(stage.anchor[rois], stage.boxes[rois]).features
+            kept = self._table.kept_features(stage.anchor[rois]) if self.detector is None else None
+            features = (
+                kept if kept is not None else self._table.look(stage.anchor[rois], stage.boxes[rois]).features
+            )
         assert features is not None
         return features
 

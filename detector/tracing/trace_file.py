@@ -62,14 +62,19 @@ def load_trace(path: str | Path) -> Trace:
     Raises:
         ValueError: no such file, not a trace, damaged, changed, or of another version; names the file.
     """
-    path = Path(path)
     try:
-        sealed = read_sealed(path.read_bytes())
-        return _trace_of(sealed)
+        data = Path(path).read_bytes()
     except OSError as error:
         raise ValueError(f"{path}: the trace cannot be read ({error.strerror or error})") from error
+    return parse_trace(data, str(path))
+
+
+def parse_trace(data: bytes, name: str) -> Trace:
+    """The trace that the bytes of a file hold; as `load_trace`, `name` being the file's for the sentence."""
+    try:
+        return _trace_of(read_sealed(data))
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _trace_of(sealed: Sealed) -> Trace:
@@ -81,9 +86,36 @@ def _trace_of(sealed: Sealed) -> Trace:
             name: _unpack(value, sealed.tensors)
             for name, value in json.loads(sealed.entries[_DOCUMENT]).items()
         }
-        return Trace(**fields)
-    except (KeyError, TypeError, AttributeError) as error:
+        trace = Trace(**fields)
+        _check_parts(trace)
+        return trace
+    except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
         raise ValueError(f"the trace lacks something or holds too much ({error})") from error
+
+
+def _check_parts(trace: Trace) -> None:
+    """Refuse a file whose tensors do not belong together: whoever wrote the checksum may have lied."""
+    anchors, rois, classes = sum(trace.rpn.per_level), len(trace.head.boxes), len(trace.categories)
+    expected = {
+        "input.pixels": (trace.input.pixels, (3, *trace.input.image_size)),
+        "rpn.anchors": (trace.rpn.anchors, (anchors, 4)),
+        "rpn.objectness": (trace.rpn.objectness, (anchors,)),
+        "rpn.deltas": (trace.rpn.deltas, (anchors, 4)),
+        "head.boxes": (trace.head.boxes, (rois, 4)),
+        "head.anchor": (trace.head.anchor, (rois,)),
+        "head.level": (trace.head.level, (rois,)),
+        "head.class_logits": (trace.head.class_logits, (rois, classes)),
+    }
+    for name, (tensor, shape) in expected.items():
+        if tuple(tensor.shape) != shape:
+            raise ValueError(f"its {name} has shape {tuple(tensor.shape)}; expected {shape}")
+    if trace.head.deltas.shape not in ((rois, 4), (rois, 4 * classes)):
+        raise ValueError(f"its head.deltas has shape {tuple(trace.head.deltas.shape)}, for {rois} RoIs")
+    if rois and not -1 <= int(trace.head.anchor.min()) <= int(trace.head.anchor.max()) < anchors:
+        raise ValueError(f"its head.anchor names an anchor that is not among the {anchors:,}")
+    truth = trace.ground_truth
+    if truth is not None and len(truth) and int(truth.labels.max()) >= classes:
+        raise ValueError(f"its ground truth has a category that is not among the {classes}")
 
 
 def _reduced(trace: Trace, *, features: bool) -> Trace:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
@@ -12,6 +13,8 @@ from viz_app import state
 from viz_app.canvas.component import show_canvas
 from viz_app.figures.picture import legend_html
 from viz_app.knobs import set_box_thresholds
+from viz_app.problems import as_sentence, literal
+from viz_app.scene import ModelNeeded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,6 +169,15 @@ def linked_table(
         height=height or min(_TABLE_HEIGHT, _ROW_HEIGHT * (len(items) + 1) + 2),
     )
     return 0 if place is None and required and items else place
+
+
+@contextmanager
+def with_model() -> Iterator[None]:
+    """What is drawn inside asks the model; where a trace was opened without it, a sentence says so instead."""
+    try:
+        yield
+    except ModelNeeded as reason:
+        st.info(literal(as_sentence(reason)), icon=":material/info:")
 
 
 def place_of(items: Sequence[Selected | None], selected: Selected | None) -> int | None:
