@@ -85,22 +85,13 @@ def test_the_layer_paints_every_cell_around_its_place(trace: Trace, maps: tuple[
                 assert np.array_equal(layer[int(row), int(column), :3], colors[y, x])
 
 
-def test_values_that_are_not_finite_are_painted_as_broken_and_never_the_strongest(
-    trace: Trace, maps: tuple[NamedMap, ...]
-) -> None:
-    values = torch.zeros(maps[3].size)
+def test_values_that_are_not_finite_are_painted_as_broken() -> None:
+    values = torch.zeros(4, 6)
     values[1, 2], values[0, 0], values[2, 3] = math.nan, math.inf, 5.0
     painted = colorize(values)
     assert tuple(painted[1, 2]) == tuple(painted[0, 0]) == BROKEN
     assert tuple(painted[2, 3]) == (253, 231, 37)  # the bright end of viridis
-    assert backbone_maps.strongest_cell(trace, maps[3], values) == (2, 3)
-    assert backbone_maps.strongest_cell(trace, maps[3], torch.full(maps[3].size, math.nan)) == (0, 0)
-
-
-def test_the_strongest_cell_is_not_in_the_padding(trace: Trace, maps: tuple[NamedMap, ...]) -> None:
-    values = torch.zeros(maps[0].size)  # 170 of 192 px are image: 43 of 48 columns
-    values[3, 47], values[7, 42] = 9.0, 1.0
-    assert backbone_maps.strongest_cell(trace, maps[0], values) == (7, 42)
+    assert {tuple(color) for color in colorize(torch.full((2, 2), math.nan)).reshape(-1, 3)} == {BROKEN}
 
 
 def test_cell_and_field_are_drawn_in_the_image_frame(trace: Trace, maps: tuple[NamedMap, ...]) -> None:
@@ -173,7 +164,7 @@ def test_histograms_of_all_stages_hold_all_values(maps: tuple[NamedMap, ...]) ->
     assert any(f"<b>C5</b><br>dead {numbers[3].dead:.1%}" in title for title in titles)
     table = activations.activation_table(maps, numbers)
     assert table["map"].tolist() == [one.label for one in maps]
-    assert table["zeros"][0] == pytest.approx(float((maps[0].values == 0).double().mean()))
+    assert table["zeros"].tolist()[0] == pytest.approx(float((maps[0].values == 0).double().mean()))
 
 
 def test_a_map_of_one_cell_or_of_nan_has_figures_too(trace: Trace, maps: tuple[NamedMap, ...]) -> None:

@@ -103,7 +103,7 @@ def test_an_upload_is_padded_and_says_by_how_much() -> None:
     app.file_uploader(key="uploads").set_value([("mine.png", file.getvalue(), "image/png")])
     calm(app.run())
     assert "Image frame: 130 × 90 px" in words(app)
-    assert re.search(r"padded by \d+ px right and \d+ px below", words(app))
+    assert re.search(r"padded by \d+ px below to \d+ × \d+ px", words(app))
     assert "No ground truth is known for this image." in words(app)
     assert "P2, cell (" in cell_words(view(app, "Feature maps")) or "C2, cell (" in cell_words(app)
 
@@ -152,8 +152,11 @@ def test_maps_full_of_nan_are_shown_as_such_and_their_weights_named() -> None:
     assert (broken["C2"], broken["C3"], broken["P2"]) == (0, 1, 1)
     view(app, "Weights")
     assert "2 of " in words(app) and "1 NaN or infinity, 1 all zero" in words(app)
-    alerts = app.dataframe[0].value.set_index("tensor")["alert"]
-    assert alerts["backbone.body.layer2.0.conv1.weight"] == "NaN or infinity"
+    rows = app.dataframe[0].value.to_dict("records")
+    assert {row["tensor"]: row["alert"] for row in rows if row["alert"]} == {
+        "backbone.body.layer2.0.conv1.weight": "NaN or infinity",
+        "rpn.head.conv.0.0.weight": "all zero",
+    }
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,8 @@ class Footprint:
     @classmethod
     def of_input(cls, height: int, width: int) -> Footprint:
         """Every pixel is made of itself."""
-        return cls(*(torch.arange(side)[:, None].repeat(1, 2) for side in (height, width)))
+        rows, columns = (torch.arange(side)[:, None].repeat(1, 2) for side in (height, width))
+        return cls(rows, columns)
 
     def over(self, height: int, width: int) -> Footprint:
         """The same with a span of its own for every row and column."""

@@ -47,18 +47,18 @@ class FootprintMode(TorchDispatchMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the operator returns
         """Run one operator without data and note what its outputs were made of."""
-        args, kwargs = tree_map(_without_data, (args, kwargs or {}))
-        if "device" in kwargs:
-            kwargs["device"] = torch.device("meta")
+        args, named = tree_map(_without_data, (args, kwargs or {}))
+        if "device" in named:
+            named["device"] = torch.device("meta")
         tracked: Tracked = []
-        for value in tree_iter((args, kwargs)):
+        for value in tree_iter((args, named)):
             found = self.footprint(value) if isinstance(value, Tensor) else None
             if found is not None:
                 tracked.append((tuple(value.shape), found))
-        outputs = func(*args, **kwargs)
+        outputs = func(*args, **named)
         for value in tree_iter(outputs):
             if tracked and isinstance(value, Tensor):
-                self._note(value, follow(func, args, kwargs, tracked, tuple(value.shape)))
+                self._note(value, follow(func, args, named, tracked, tuple(value.shape)))
         return outputs
 
     def _note(self, tensor: Tensor, footprint: Footprint) -> None:

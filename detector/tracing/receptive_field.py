@@ -102,7 +102,7 @@ def _fields(module: nn.Module, input_size: tuple[int, int]) -> dict[str, FieldMa
         ) from error
     maps = {"0": output} if isinstance(output, Tensor) else output
     return {
-        str(name): _field_map(mode.footprint(value), tuple(value.shape[-2:]), input_size)
+        str(name): _field_map(mode.footprint(value), (value.shape[-2], value.shape[-1]), input_size)
         for name, value in maps.items()
     }
 

@@ -64,9 +64,9 @@ def _input(scene: Scene) -> None:
 def _file(trace: Trace) -> None:
     height, width = trace.input.image_size
     st.subheader("The file", anchor=False)
-    st.caption(f"Image frame: {width} × {height} px, values 0 to 255.")
     groups = figures.truth_groups(trace, "image")
     show_picture(trace.input.pixels, groups, key="backbone.file")
+    st.caption(f"Image frame: {width} × {height} px, values 0 to 255.")
     if trace.ground_truth is None:
         st.caption("No ground truth is known for this image.")
     elif not groups:
@@ -75,12 +75,12 @@ def _file(trace: Trace) -> None:
 
 def _network(trace: Trace, rules: InputRules) -> None:
     st.subheader("What the network gets", anchor=False)
-    st.caption(f"Network frame: {_size_words(trace)}.")
     place = st.container()  # above the choice of what it shows, beside the file's own picture
     pixels, scale = _shown(trace, rules)
     groups = figures.padding_groups(trace) + figures.truth_groups(trace, "network")
     with place:
         show_picture(pixels, groups, key="backbone.network", scale=scale)
+        st.caption(f"Network frame: {_size_words(trace)}.")
 
 
 def _shown(trace: Trace, rules: InputRules) -> tuple[Tensor, str]:
@@ -113,12 +113,12 @@ def _size_words(trace: Trace) -> str:
     rows, columns = trace.input.network_size
     high, wide = trace.input.tensor.shape[-2:]
     factor = figures.factors(trace)[0]
-    below, right = figures.padding(trace)
     same = trace.input.network_size == trace.input.image_size
     resized = "not resized" if same else f"resized × {factor:.3g} to {columns} × {rows} px"
-    if (below, right) == (0, 0):
+    added = figures.padding_words(trace)
+    if not added:
         return f"{resized}, not padded: {wide} × {high} px"
-    return f"{resized}, padded by {right} px right and {below} px below to {wide} × {high} px (striped)"
+    return f"{resized}, padded by {added} to {wide} × {high} px (striped)"
 
 
 def _values(trace: Trace, rules: InputRules) -> None:

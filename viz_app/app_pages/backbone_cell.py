@@ -10,32 +10,36 @@ from detector.tracing.cells import Cell, cell_number, cell_of_anchor, cell_with_
 from viz_app import state
 from viz_app.app_pages.backbone_facts import fields_of
 from viz_app.figures.activations import cell_values_figure
-from viz_app.figures.backbone_maps import NamedMap, cell_at, cell_centre, named_maps, strongest_cell
+from viz_app.figures.backbone_maps import NamedMap, cell_at, cell_centre, named_maps
 from viz_app.figures.picture import CONFIG
 from viz_app.figures.words import size_words
 from viz_app.links import Selected
 from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from detector.tracing.receptive_field import FieldMap
     from detector.tracing.trace import Trace
     from viz_app.scene import Scene
 
 
-def chosen_cell(trace: Trace, maps: tuple[NamedMap, ...], one: NamedMap, values: Tensor) -> tuple[int, int]:
-    """The cell (y, x) of this map where the selected cell or anchor looks; the strongest without one."""
-    selected = state.selection()
+def chosen_cell(trace: Trace, one: NamedMap) -> tuple[int, int]:
+    """The cell (y, x) of a map where the selected cell, anchor or object is; in the middle without one."""
+    selected, truth = state.selection(), trace.ground_truth
+    height, width = trace.input.image_size
+    if selected is not None and selected.kind == "object" and truth is not None:
+        x1, y1, x2, y2 = truth.boxes[selected.index].tolist()
+        return cell_at(trace, one, ((x1 + x2) / 2, (y1 + y2) / 2))
     if selected is None or selected.kind == "object":
-        return strongest_cell(trace, one, values)
+        return cell_at(trace, one, (width / 2, height / 2))
     anchor = selected.anchor
     cell = (
         cell_with_number(trace.rpn, selected.index) if anchor is None else cell_of_anchor(trace.rpn, anchor)
     )
-    home = next(other for other in maps if other.level == cell.level)
+    home = next(other for other in named_maps(trace) if other.level == cell.level)
     return (
-        (cell.y, cell.x) if home is one else cell_at(trace, one, cell_centre(trace, home, (cell.y, cell.x)))
+        (cell.y, cell.x)
+        if home.label == one.label
+        else cell_at(trace, one, cell_centre(trace, home, (cell.y, cell.x)))
     )
 
 

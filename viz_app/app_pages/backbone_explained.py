@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from viz_app.figures.backbone_maps import NamedMap, named_maps
-from viz_app.figures.input_image import InputRules, factors, padding
+from viz_app.figures.input_image import InputRules, factors, padding_words
 
 if TYPE_CHECKING:
     from detector.tracing.trace import Trace
@@ -70,14 +70,10 @@ by the same factor, and anchors are measured in it."""
 
 def _padding(trace: Trace, rules: InputRules) -> str:
     (height, width), (rows, columns) = trace.input.image_size, trace.input.network_size
-    below, right = padding(trace)
+    padded = padding_words(trace)
     high, wide = trace.input.tensor.shape[-2:]
     factor_y, factor_x = factors(trace)
-    added = (
-        "This image needs none"
-        if (below, right) == (0, 0)
-        else f"This image gets {right} px on the right and {below} px below: {wide} × {high} px"
-    )
+    added = "This image needs none" if not padded else f"This image gets {padded}: {wide} × {high} px"
     return rf"""**3. Padding.** Zeros are added on the right and below until both sides are multiples of
 {rules.divisor} px, so that maps can be halved and doubled without a remainder, and all images of a batch get the
 size of the largest. {added}.

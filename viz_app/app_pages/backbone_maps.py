@@ -77,7 +77,7 @@ def feature_maps(scene: Scene) -> None:
         shown = _choose_shown(one)
         opacity = st.slider("Opacity", 0.0, 1.0, 0.65, 0.05, key="backbone.opacity", persist_state="session")
         values = _shown_values(one, shown)
-        cell = chosen_cell(scene.trace, maps, one, values)
+        cell = chosen_cell(scene.trace, one)
         channel = shown if isinstance(shown, int) else None
         field = tell_cell(scene, one, cell, f"{_shown_words(shown)} **{float(values[cell]):.4g}**", channel)
     with left, st.container(border=True, height="stretch"):

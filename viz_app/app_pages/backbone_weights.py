@@ -53,7 +53,7 @@ def weights(scene: Scene) -> None:
             key=f"backbone.part.{scene.detector.name}",
             label_visibility="collapsed",
         )
-        shown = [one for one in numbers if _belongs(one, part or _ALL)]
+        shown = [one for one in numbers if _belongs(one, str(part or _ALL))]
         key = f"backbone.weights.{scene.detector.name}.{part}"
         row = select_row(weight_table(shown), key, _COLUMNS, required=True, height=580)
     with right, st.container(border=True, height="stretch"):

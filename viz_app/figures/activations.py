@@ -62,14 +62,14 @@ def activation_histograms(maps: Sequence[NamedMap], numbers: Sequence[Activation
         subplot_titles=titles,
         horizontal_spacing=0.03,
         vertical_spacing=0.4 / len(grid),
-        shared_yaxes="all",
+        shared_yaxes=True,
     )
     for row, part in enumerate(grid, 1):
         for column, place in enumerate(part, 1):
             figure.add_trace(_bars(maps[place]), row=row, col=column)
     calm(figure, height=220 * len(grid) + 40)
     figure.update_layout(bargap=0, margin={"l": 8, "r": 8, "t": 52, "b": 8})
-    figure.update_yaxes(type="log", tickformat=".4~%", dtick=2, tickfont={"size": 10})
+    figure.update_yaxes(type="log", tickformat=".4~%", dtick=2, matches="y", tickfont={"size": 10})
     figure.update_xaxes(nticks=5, tickfont={"size": 10})
     figure.update_yaxes(title="share (log)", col=1)
     figure.update_xaxes(title="activation", row=len(grid))
@@ -109,7 +109,7 @@ def _shares(maps: Tensor) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def cell_values_figure(
-    maps: Tensor, cell: tuple[int, int], channel: int | None = None, *, height: int = 170
+    maps: Tensor, cell: tuple[int, int], channel: int | None = None, *, height: int = 230
 ) -> go.Figure:
     """What every channel of float [C, h, w] says at a cell (y, x); the chosen channel stands out."""
     values = maps[:, cell[0], cell[1]].detach().float().cpu().numpy()

@@ -91,18 +91,6 @@ def cell_centre(trace: Trace, one: NamedMap, cell: tuple[int, int]) -> tuple[flo
     return cell[1] * one.stride[1] * width / columns, cell[0] * one.stride[0] * height / rows
 
 
-def strongest_cell(trace: Trace, one: NamedMap, values: Tensor) -> tuple[int, int]:
-    """The cell (y, x) of the highest finite value of a map [h, w], of those that stand for a point of the image."""
-    inside = [
-        -(-side // stride) for side, stride in zip(trace.input.network_size, one.stride, strict=True)
-    ]  # rounded up: a cell stands for the first pixel of its stride
-    part = (
-        values[: max(int(inside[0]), 1), : max(int(inside[1]), 1)].float().nan_to_num(-torch.inf, -torch.inf)
-    )
-    place = int(part.argmax())
-    return place // part.shape[1], place % part.shape[1]
-
-
 def map_layer(trace: Trace, one: NamedMap, values: Tensor, *, opacity: float) -> Tensor:
     """One map as a layer over the image, uint8 RGBA, each cell around the point that it stands for.
 

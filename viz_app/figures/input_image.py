@@ -77,6 +77,13 @@ def padding(trace: Trace) -> tuple[int, int]:
     return height - rows, width - columns
 
 
+def padding_words(trace: Trace) -> str:
+    """Where padding was added, such as `22 px below`; empty where none was."""
+    below, right = padding(trace)
+    parts = [f"{right} px on the right"] * (right > 0) + [f"{below} px below"] * (below > 0)
+    return " and ".join(parts)
+
+
 def turned_back(trace: Trace, rules: InputRules) -> Tensor:
     """The network's input without its normalisation, float [3, h, w], 0 to 1; the padding is cut off."""
     rows, columns = trace.input.network_size
