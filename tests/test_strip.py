@@ -150,6 +150,17 @@ def test_objects_alive_fall_only_where_objects_are_lost(detector: Detector) -> N
     assert [line.lost_at for line in strip.lines] == [DIES_AT.get(rung) for rung in rungs]
 
 
+def test_a_stage_that_loses_objects_says_how_many_and_which(detector: Detector) -> None:
+    rungs = [Rung.RPN_NMS, Rung.ROI_CLASS, Rung.ROI_BOX, *[Rung.BOX_NMS] * 5, Rung.FOUND]
+    strip = strip_of(replay := replay_of(detector, 9), ended_at(replay, rungs))
+    markup = strip_html(strip)
+    assert Markup(markup).classes["lost"] == ["lost #0", "lost #1 #2", "lost 5 objects"]
+    assert 'title="lost here: #3 #4 #5 #6 #7"' in markup
+    assert markup.count('class="chip loses"') == 3
+    whole = strip_html(strip_of(replay, ended_at(replay, [Rung.FOUND] * 3)))
+    assert "loses" not in whole and 'class="lost"' not in whole
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_real_diagnosis_ends_with_the_objects_that_were_found(detector: Detector, seed: int) -> None:
     image, truth = random_image(seed), truth_of(5)

@@ -9,8 +9,6 @@ import streamlit as st
 from detector.tracing.thresholds import Thresholds
 from viz_app import state
 
-_MODEL = "model of the sliders"
-
 
 @dataclass(frozen=True, slots=True)
 class Knob:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
+from detector.explaining.first_detection import lowered_until_found
 from detector.explaining.rungs import Rung
 from viz_app import state
-from viz_app.app_pages.parts import image_key, linked_table, place_of
-from viz_app.figures.full_network import detection_items, overview_groups, overview_picture
-from viz_app.figures.module_tree import module_rows, module_table
+from viz_app.app_pages.full_network_views import show_views
+from viz_app.app_pages.parts import image_key, linked_table, place_of, show_picture
+from viz_app.canvas.candidates import preview_of
+from viz_app.figures.full_network import detection_items, overview_groups
+from viz_app.figures.keypoints import keypoint_overlay
+from viz_app.figures.masks import mask_overlay
 from viz_app.figures.outcome_tables import (
     FOUND_WORD,
     climb_words,
@@ -20,7 +24,7 @@ from viz_app.figures.outcome_tables import (
     verdict_word,
 )
 from viz_app.figures.outcome_text import no_detection_words, outcome_text, outcome_words
-from viz_app.figures.picture import CONFIG, legend_html
+from viz_app.knobs import move_sliders
 from viz_app.links import Selected
 from viz_app.problems import literal
 
@@ -31,8 +35,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from detector.explaining.ladder import Diagnosis, Verdict
+    from detector.tracing.thresholds import Thresholds
     from viz_app.scene import Scene
 
+_SHORT = 7
 _RED_ROW = "background-color: rgba(214, 69, 56, 0.10)"
 _RED_PILL, _GREEN_PILL = "rgba(214, 69, 56, 0.24)", "rgba(0, 158, 115, 0.20)"
 
@@ -48,29 +54,26 @@ def render(scene: Scene) -> None:
         _picture(scene)
     with st.expander(f"What happens here: {outcome_words(scene.replay)}."):
         st.markdown(outcome_text(scene.replay))
-    with st.expander("The model, part by part", expanded=True):
-        _modules(scene)
+    show_views(scene, state.selection())
 
 
 def _picture(scene: Scene) -> None:
-    lost = [] if scene.diagnosis is None else [verdict.object for verdict in scene.diagnosis.lost]
-    false = () if scene.diagnosis is None else scene.diagnosis.false_positives
-    figure = overview_picture(scene.replay, lost=lost, false=false, selected=_selected_box(scene))
-    height, width = scene.trace.input.image_size
-    # As large as the column lets it be, without an empty band below.
-    st.html(f"<style>.st-key-picture {{ aspect-ratio: {width} / {height}; max-height: 85vh; }}</style>")
-    with st.container(key="picture"):
-        st.plotly_chart(figure, height="stretch", config=CONFIG, key="overview")
-    st.html(legend_html(overview_groups(scene.replay, lost=lost, false=false)))
+    groups = overview_groups(scene.replay, scene.diagnosis)
+    show_picture(
+        scene.trace.input.pixels,
+        groups,
+        key="full_network.picture",
+        overlay=_overlay(scene),
+        preview=preview_of(scene.replay),
+    )
 
 
-def _selected_box(scene: Scene) -> Tensor | None:
-    """The box of the object or of the detection that is selected."""
-    verdict = _selected_verdict(scene.diagnosis)
-    if scene.diagnosis is not None and verdict is not None:
-        return scene.diagnosis.truth.boxes[verdict.object]
+def _overlay(scene: Scene) -> Tensor | None:
+    """Masks or keypoints: of the selected detection, or of the best ones."""
     place = place_of(detection_items(scene.replay), state.selection())
-    return None if place is None else scene.replay.boxes[place]
+    members = None if place is None else [place]
+    masks = mask_overlay(scene.replay, members)
+    return keypoint_overlay(scene.replay, members) if masks is None else masks
 
 
 def _objects(diagnosis: Diagnosis) -> None:
@@ -90,6 +93,7 @@ def _objects(diagnosis: Diagnosis) -> None:
             "best IoU": st.column_config.NumberColumn(format="%.2f", width=68),
             "verdict": _verdict_column(diagnosis),
         },
+        height=_height(len(diagnosis.verdicts)),
     )
     chosen = _selected_verdict(diagnosis)
     if chosen is not None:
@@ -109,7 +113,7 @@ def _say_verdict(diagnosis: Diagnosis, verdict: Verdict) -> None:
 def _detections(scene: Scene) -> None:
     st.subheader("Detections", anchor=False)
     if len(scene.replay.labels) == 0:
-        st.info(no_detection_words(scene.replay))
+        _nothing(scene)
         return
     linked_table(
         detection_table(scene.replay, scene.diagnosis),
@@ -119,24 +123,37 @@ def _detections(scene: Scene) -> None:
             "category": st.column_config.TextColumn(width=76),
             "score": st.column_config.NumberColumn(format="%.3f", width=56),
             "matches": st.column_config.TextColumn(width=76),
+            "IoU": st.column_config.TextColumn(width=44),
         },
+        height=_height(len(scene.replay.labels)),
     )
 
 
-def _modules(scene: Scene) -> None:
-    for note in scene.detector.notes:
-        st.caption(literal(note))
-    rows = module_rows(scene.detector, scene.replay)
-    st.dataframe(
-        module_table(rows),
-        hide_index=True,
-        height="content",
-        column_config={
-            "parameters": st.column_config.NumberColumn(format="localized"),
-            "trainable": st.column_config.NumberColumn(format="localized"),
-            "share": st.column_config.ProgressColumn(format="percent", max_value=1.0),
-        },
-    )
+def _nothing(scene: Scene) -> None:
+    """Which step left nothing, and a button that brings the strongest candidate back."""
+    st.info(no_detection_words(scene.replay))
+    lowered = lowered_until_found(scene.replayer, scene.replay)
+    if lowered is not None:
+        st.button(
+            f"Show the strongest: {_difference(scene.replay.thresholds, lowered)}",
+            key="full_network.lower", on_click=move_sliders, args=(lowered,), type="primary",
+        )  # fmt: skip
+
+
+def _difference(before: Thresholds, after: Thresholds) -> str:
+    """The score thresholds that differ, as the sliders name them."""
+    named = (("rpn_score", "min. objectness"), ("box_score", "Score"))
+    changed = [
+        (name, getattr(after, field))
+        for field, name in named
+        if getattr(before, field) != getattr(after, field)
+    ]
+    return ", ".join(f"{name} {value:g}" for name, value in changed)
+
+
+def _height(rows: int) -> Literal["content"] | None:
+    """A short table shows all its rows, a long one scrolls."""
+    return "content" if rows <= _SHORT else None
 
 
 def _red_rows(table: pd.DataFrame, rows: Collection[int]) -> Styler:

@@ -1,129 +1,115 @@
-"""The detector as a tree of its stages, with the shapes of a real run and the parameters of each part.
-
-Shapes: `N` anchors, `L` levels, `R` RoIs, `K` categories with background, `C` channels, `D` embedding size.
-"""
+"""The detector as a tree of its parts, with what each takes in, gives out and costs on one image."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from torch import nn
+import plotly.graph_objects as go
 
-from detector.models.detector import Detector
-from detector.tracing.replay import Replay
-from detector.tracing.trace import Trace
+from viz_app.figures.palette import ACCENT, GREEN, GREY, ORANGE, PURPLE, text_on
 from viz_app.figures.words import shape_words
 
+if TYPE_CHECKING:
+    from detector.tracing.profile import PartProfile, Profile, Shape
 
-@dataclass(frozen=True, slots=True)
-class ModuleRow:
-    """One part of the detector.
+DEEPEST = 3
+"""Parts nested deeper than this are counted in what holds them."""
 
-    Args:
-        depth: how far it is nested, 0 for a stage.
-        name: its name in the model, such as `backbone.fpn`.
-        kind: its class.
-        output: shape of what it gave for this image, or what else it gave, in words.
-        parameters: how many it has, nested ones counted.
-        trainable: how many of them get gradients.
+_INDENT = "\u2003"
+_MOST_SHAPES = 3
+_STAGE_COLORS = {"transform": GREY, "backbone": ACCENT, "rpn": ORANGE, "roi_heads": GREEN}
+_MEBI = 2**20
+
+
+def shown_parts(profile: Profile, deepest: int = DEEPEST) -> tuple[PartProfile, ...]:
+    """The parts to `deepest` levels below the model, in the order in which they ran, the model left out."""
+    return tuple(part for part in profile.parts if 1 <= part.depth <= deepest)
+
+
+def module_table(profile: Profile, deepest: int = DEEPEST) -> pd.DataFrame:
+    """One row for each part; nested names are indented, `time` and `memory` are shares of the whole model.
+
+    Memory is that of the activations, the tensors that the layers made.
     """
-
-    depth: int
-    name: str
-    kind: str
-    output: str
-    parameters: int
-    trainable: int
-
-
-def module_rows(detector: Detector, replay: Replay) -> list[ModuleRow]:
-    """The stages of a two-stage detector and their parts, in the order of the data.
-
-    Args:
-        detector: the model, for parameters.
-        replay: its run on one image; the shapes are those of the tensors in its trace.
-    """
-    rows = []
-    for depth, name, output in _parts(detector, replay.trace, replay):
-        module = _find(detector.model, name)
-        if module is None:
-            continue
-        counts = [(value.numel(), value.requires_grad) for value in module.parameters()]
-        total, trainable = sum(n for n, _ in counts), sum(n for n, on in counts if on)
-        rows.append(ModuleRow(depth, name, type(module).__name__, output, total, trainable))
-    return rows
-
-
-def module_table(rows: list[ModuleRow]) -> pd.DataFrame:
-    """The rows as a table; nested names are indented, the last column is the share of all parameters."""
-    whole = max(sum(row.parameters for row in rows if row.depth == 0), 1)
+    parts, whole = shown_parts(profile, deepest), profile.whole
     return pd.DataFrame(
         {
-            "part": [" " * 4 * row.depth + row.name.rsplit(".", 1)[-1] for row in rows],
-            "module": [row.kind for row in rows],
-            "output on this image": [row.output for row in rows],
-            "parameters": [row.parameters for row in rows],
-            "trainable": [row.trainable for row in rows],
-            "share": [row.parameters / whole for row in rows],
+            "part": [_INDENT * (part.depth - 1) + part.name.rsplit(".", 1)[-1] for part in parts],
+            "module": [part.kind for part in parts],
+            "input": [shapes_words(part.inputs) for part in parts],
+            "output": [shapes_words(part.outputs) for part in parts],
+            "runs": [part.calls for part in parts],
+            "time": [_share(part.seconds, whole.seconds) for part in parts],
+            "ms": [part.seconds * 1000 for part in parts],
+            "memory": [_share(part.activation_bytes, whole.activation_bytes) for part in parts],
+            "MiB": [part.activation_bytes / _MEBI for part in parts],
+            "parameters": [part.parameters for part in parts],
+            "trainable": [part.trainable for part in parts],
+            "weights, MiB": [part.parameter_bytes / _MEBI for part in parts],
         }
     )
 
 
-def _parts(detector: Detector, trace: Trace, replay: Replay) -> Iterator[tuple[int, str, str]]:
-    """(depth, name in the model, output) of every part that the tree may show."""
-    yield 0, "transform", f"{shape_words(trace.input.tensor.shape)} px, padded"
-    yield 0, "backbone", f"{len(trace.backbone.pyramid)} maps"
-    yield from _body_parts(detector, trace)
-    yield 1, "backbone.fpn", _maps([value.shape[-2:] for value in trace.backbone.pyramid.values()])
-    yield 0, "rpn", f"{len(replay.proposals.kept):,} proposals"
-    yield 1, "rpn.anchor_generator", f"{len(trace.rpn.anchors):,} anchors"
-    yield 1, "rpn.head", f"{len(trace.rpn.grid)} levels"
-    yield 2, "rpn.head.conv", _maps([(h, w) for h, w, _ in trace.rpn.grid])
-    yield 2, "rpn.head.cls_logits", f"{len(trace.rpn.objectness):,} objectness logits"
-    yield 2, "rpn.head.bbox_pred", f"{shape_words(trace.rpn.deltas.shape)} deltas"
-    yield from _head_parts(trace, replay)
+def shapes_words(shapes: tuple[Shape, ...]) -> str:
+    """Shapes of some tensors, such as `1 × 64 × 32 × 32`; of many, the first ones and how many more."""
+    shown = "; ".join(shape_words(shape) or "one number" for shape in shapes[:_MOST_SHAPES])
+    more = len(shapes) - _MOST_SHAPES
+    return f"{shown}; {more} more" if more > 0 else shown
 
 
-def _body_parts(detector: Detector, trace: Trace) -> Iterator[tuple[int, str, str]]:
-    maps = trace.backbone.body
-    yield 1, "backbone.body", f"{len(maps)} maps" if maps else "1 map"
-    body = _find(detector.model, "backbone.body")
-    # torchvision's layer getter says which of its children gives which map.
-    given = getattr(body, "return_layers", {})
-    for name, child in body.named_children() if body is not None else ():
-        if any(True for _ in child.parameters()):
-            value = maps.get(given.get(name, ""))
-            yield 2, f"backbone.body.{name}", "" if value is None else shape_words(value.shape)
+def time_figure(profile: Profile, deepest: int = DEEPEST, height: int = 240) -> go.Figure:
+    """Where the time of this forward went: the stages as blocks, what is nested in each to its right."""
+    whole = profile.whole
+    shown = shown_parts(profile, deepest)
+    names = {part.name for part in shown}
+    icicle = go.Icicle(
+        ids=["model", *(part.name for part in shown)],
+        labels=[whole.kind, *(part.name.rsplit(".", 1)[-1] for part in shown)],
+        parents=["", *(_parent(part, names) for part in shown)],
+        values=[part.seconds * 1000 for part in (whole, *shown)],
+        branchvalues="total",
+        marker={"colors": ["rgba(128,128,128,0.15)", *(_color(part) for part in shown)]},
+        insidetextfont={"color": [GREY, *(text_on(_color(part)) for part in shown)]},
+        text=[_hover(part, whole) for part in (whole, *shown)],
+        hovertemplate="%{text}<extra></extra>",
+        texttemplate="%{label}  %{percentRoot:.0%}",
+        tiling={"orientation": "h"},
+        sort=False,
+    )
+    figure = go.Figure(icicle)
+    figure.update_layout(
+        height=height,
+        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        paper_bgcolor="rgba(0,0,0,0)",
+        uniformtext={"minsize": 10, "mode": "hide"},
+    )
+    return figure
 
 
-def _head_parts(trace: Trace, replay: Replay) -> Iterator[tuple[int, str, str]]:
-    head = replay.head
-    rois = len(head.boxes)
-    pooled = trace.head.features
-    yield 0, "roi_heads", f"{len(replay.detections.kept):,} detections"
-    pooled_shape = "" if pooled is None else shape_words((rois, *pooled.shape[1:]))
-    yield 1, "roi_heads.box_roi_pool", pooled_shape
-    yield 1, "roi_heads.box_head", "" if head.embedding is None else shape_words(head.embedding.shape)
-    yield 1, "roi_heads.box_predictor", f"{rois:,} RoIs"
-    yield 2, "roi_heads.box_predictor.cls_score", f"{shape_words(head.class_logits.shape)} logits"
-    yield 2, "roi_heads.box_predictor.bbox_pred", f"{shape_words(head.deltas.shape)} deltas"
-    masks, keypoints = trace.detections.mask_logits, trace.detections.keypoint_logits
-    yield 1, "roi_heads.mask_head", ""
-    yield 1, "roi_heads.mask_predictor", "" if masks is None else shape_words(masks.shape)
-    yield 1, "roi_heads.keypoint_head", ""
-    yield 1, "roi_heads.keypoint_predictor", "" if keypoints is None else shape_words(keypoints.shape)
+def _parent(part: PartProfile, names: set[str]) -> str:
+    """The nearest part around it that ran itself; a mere list of layers does not."""
+    outer = part.name
+    while "." in outer:
+        outer = outer.rpartition(".")[0]
+        if outer in names:
+            return outer
+    return "model"
 
 
-def _maps(sizes: list[tuple[int, ...]]) -> str:
-    return ", ".join(f"{height} × {width}" for height, width in sizes)
+def _hover(part: PartProfile, whole: PartProfile) -> str:
+    share = _share(part.seconds, whole.seconds)
+    runs = "" if part.calls == 1 else f" in {part.calls} runs"
+    return (
+        f"<b>{part.name or 'the whole model'}</b> {part.kind}<br>{part.seconds * 1000:,.1f} ms{runs}, {share:.0%}"
+        f"<br>{shapes_words(part.inputs)} → {shapes_words(part.outputs)}"
+        f"<br>{part.parameters:,} parameters, {part.activation_bytes / _MEBI:,.1f} MiB of activations"
+    )
 
 
-def _find(model: nn.Module, name: str) -> nn.Module | None:
-    found: nn.Module | None = model
-    for part in name.split("."):
-        found = getattr(found, part, None)
-        if not isinstance(found, nn.Module):
-            return None
-    return found
+def _color(part: PartProfile) -> str:
+    return _STAGE_COLORS.get(part.name.partition(".")[0], PURPLE)
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else 0.0

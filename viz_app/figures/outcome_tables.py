@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from detector.explaining.rungs import Rung
+from viz_app.figures.full_network import match_ious
 from viz_app.figures.words import size_words
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def detection_table(replay: Replay, diagnosis: Diagnosis | None) -> pd.DataFrame
     matched = {
         verdict.detection: f"#{verdict.object}" for verdict in verdicts if verdict.detection is not None
     }
+    ious = [None] * len(replay.labels) if diagnosis is None else match_ious(diagnosis)
     rows = []
     for index, roi in enumerate(replay.rois.tolist()):
         rows.append(
@@ -76,11 +78,12 @@ def detection_table(replay: Replay, diagnosis: Diagnosis | None) -> pd.DataFrame
                 "category": replay.trace.categories[int(replay.labels[index])],
                 "score": float(replay.scores[index]),
                 "matches": matched.get(index, "no object" if index in false else "crowd"),
+                "IoU": "" if (iou := ious[index]) is None else f"{iou:.2f}",
                 "came from": _origin(replay, roi),
             }
         )
-    table = pd.DataFrame(rows, columns=["category", "score", "matches", "came from"])
-    return table.drop(columns="matches") if diagnosis is None else table
+    table = pd.DataFrame(rows, columns=["category", "score", "matches", "IoU", "came from"])
+    return table.drop(columns=["matches", "IoU"]) if diagnosis is None else table
 
 
 def _origin(replay: Replay, roi: int) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from detector.tracing.filters import DetectionFate
+from detector.explaining.first_detection import strongest_slot
+from detector.tracing.filters import DetectionFate, ProposalFate
+from viz_app.problems import literal
 
 if TYPE_CHECKING:
     from detector.tracing.replay import Replay
@@ -45,12 +48,21 @@ def outcome_text(replay: Replay) -> str:
 
 
 def no_detection_words(replay: Replay) -> str:
-    """Why there is no detection, and what to do about it."""
+    """Why there is no detection: which step left nothing."""
+    ranked = len(replay.proposals) - replay.proposals.counts()[ProposalFate.BELOW_TOP_N]
     if len(replay.proposals.kept) == 0:
-        return "No detection: the RPN left no proposal. Lower **min. objectness** in the sidebar."
+        return (
+            f"No detection: the RPN left no proposal. None of its {ranked:,} best boxes reaches "
+            f"**min. objectness** {replay.thresholds.rpn_score:g}."
+        )
+    slot = strongest_slot(replay)
+    if slot is None:
+        return "No detection: the background wins every RoI, so no score threshold brings one back."
+    name = replay.trace.categories[int(replay.detections.labels[slot])]
     return (
-        f"No detection: no class of any RoI scores over {replay.thresholds.box_score:g}. "
-        "Lower **Score** in the sidebar."
+        f"No detection: no class of the {len(replay.head.boxes):,} RoIs scores over **Score** "
+        f"{replay.thresholds.box_score:g}. The strongest is {literal(name)} with "
+        f"{math.floor(float(replay.detections.scores[slot]) * 1000) / 1000:.3f}."
     )
 
 

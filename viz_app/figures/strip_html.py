@@ -19,6 +19,7 @@ _STAGES = len(Stage)
 _CROSS_AT = {False: 0.55, True: 0.35}
 _START = 1.8
 _LONG = 7
+_MOST_NAMED = 2
 
 
 def strip_html(strip: Strip, *, current: Collection[Stage] = (), clickable: Collection[Stage] = ()) -> str:
@@ -70,10 +71,21 @@ def _chip(chip: Chip, current: bool, clickable: bool) -> str:
         f'<span class="count{size}">{escape(chip.count)}</span>'
         f'<span class="note">{escape(chip.note)}</span>'
     )
-    attributes = f'class="chip" data-stage="{chip.stage.key}" title="{escape(chip.hint)}"{state}'
+    loses = " loses" if chip.lost else ""
+    attributes = f'class="chip{loses}" data-stage="{chip.stage.key}" title="{escape(chip.hint)}"{state}'
+    inside += _lost_mark(chip)
     tag = "button" if clickable else "div"
     kind = ' type="button"' if clickable else ""
     return f'<div class="cell"><{tag}{kind} {attributes}>{inside}</{tag}></div>'
+
+
+def _lost_mark(chip: Chip) -> str:
+    """How many objects the stage loses, and which: by name where there is room for the names."""
+    if not chip.lost:
+        return ""
+    named = " ".join(f"#{index}" for index in chip.lost)
+    short = named if len(chip.lost) <= _MOST_NAMED else f"{len(chip.lost)} objects"
+    return f'<span class="lost" title="lost here: {named}">lost {short}</span>'
 
 
 def _alive(strip: Strip, objects: int) -> str:
