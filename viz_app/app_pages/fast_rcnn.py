@@ -19,8 +19,6 @@ from viz_app.app_pages import (
 from viz_app.app_pages.fast_rcnn_explained import explain_fast_rcnn
 from viz_app.app_pages.parts import show_picture
 from viz_app.app_pages.shown import Shown
-from viz_app.figures.fast_rcnn_tables import roi_order
-from viz_app.figures.roi_items import selected_roi
 
 if TYPE_CHECKING:
     from viz_app.scene import Scene
@@ -97,7 +95,6 @@ def _stage(scene: Scene) -> None:
 
 
 def _explain(scene: Scene) -> None:
-    roi = selected_roi(scene.replay, state.selection())
-    roi = int(roi_order(scene.replay)[0]) if roi is None else roi
+    roi = fast_rcnn_roi.shown_roi(scene)
     with st.expander(f"What happens here to RoI {roi}"):
         st.markdown(explain_fast_rcnn(scene, roi, fast_rcnn_roi.shown_label(scene, roi)))

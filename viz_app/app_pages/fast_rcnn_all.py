@@ -9,7 +9,7 @@ import streamlit as st
 from viz_app import state
 from viz_app.app_pages.fast_rcnn_explained import level_words
 from viz_app.app_pages.fast_rcnn_roi import ROI_COLUMNS, rois_with_selected, shown_label, shown_roi
-from viz_app.app_pages.parts import IOU, image_key, linked_table
+from viz_app.app_pages.parts import IOU, image_key, linked_table, with_model
 from viz_app.app_pages.shown import Shown
 from viz_app.figures.fast_rcnn import level_rule, selected_roi_groups
 from viz_app.figures.fast_rcnn_tables import roi_order, roi_table
@@ -46,14 +46,15 @@ def levels(scene: Scene) -> Shown:
     count = _count(scene, "fast_rcnn.levels", "RoIs drawn, the most probable ones", 300)
     rois = roi_order(replay)[:count]
     _table(scene, rois[:_ROWS], "levels")
-    st.markdown(level_words(scene.detector, replay, shown_roi(scene)))
+    with with_model():
+        st.markdown(level_words(scene.detector, replay, shown_roi(scene)))
     groups = level_groups(replay, rois) + _objects(scene)
     return Shown(groups + _selected(scene))
 
 
 def below_levels(scene: Scene) -> None:
     """How many RoIs each level takes, and of which size."""
-    replay, rule = scene.replay, level_rule(scene.detector)
+    replay, rule = scene.replay, None if scene.model is None else level_rule(scene.model)
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
         st.subheader("RoIs by size", anchor=False)

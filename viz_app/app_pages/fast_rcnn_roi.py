@@ -9,7 +9,7 @@ import torch
 
 from detector.tracing.roi_grid import SamplingGrid, pooling_rule, sampling_grid
 from viz_app import state
-from viz_app.app_pages.parts import IOU, PROBABILITY, image_key, linked_table
+from viz_app.app_pages.parts import IOU, PROBABILITY, image_key, linked_table, with_model
 from viz_app.app_pages.shown import Shown
 from viz_app.figures import fast_rcnn as figures
 from viz_app.figures.fast_rcnn_tables import best_iou, class_table, refinement_table, roi_order, roi_table
@@ -22,6 +22,7 @@ from viz_app.figures.feature_maps import (
 )
 from viz_app.figures.picture import CONFIG
 from viz_app.figures.roi_grid import grid_groups
+from viz_app.figures.roi_heat import object_ious
 from viz_app.figures.roi_items import roi_items, selected_roi, slot_items
 from viz_app.figures.rpn_filter import ground_truth_group
 from viz_app.problems import literal
@@ -56,7 +57,7 @@ def beside(scene: Scene) -> Shown:
     )
     _say_iou(scene, roi, label)
     groups = ground_truth_group(scene.trace.ground_truth, scene.trace.categories)
-    return Shown([*groups, *figures.selected_roi_groups(replay, roi, label)])
+    return Shown([*groups, *figures.selected_roi_groups(replay, roi, label, linked=False)])
 
 
 def above(scene: Scene) -> Shown:
@@ -73,20 +74,27 @@ def above(scene: Scene) -> Shown:
     )
     if wanted in (None, "plain"):
         return Shown()
-    roi = shown_roi(scene)
-    groups = grid_groups(scene.trace, _grid(scene, roi))
-    return Shown(groups if wanted == "bins and points" else groups[:1])
+    with with_model():
+        groups = grid_groups(scene.trace, _grid(scene, shown_roi(scene)))
+        return Shown(groups if wanted == "bins and points" else groups[:1])
+    return Shown()
 
 
 def below(scene: Scene) -> None:
     """Crop, pooled features and class scores of the RoI; its channels and all its categories."""
     replay, roi = scene.replay, shown_roi(scene)
-    features = scene.replayer.roi_features(replay, torch.tensor([roi]))[0]
+    features = _pooled(scene, roi)
     crop, pooled, classes = st.columns(3, gap="medium")
     with crop, st.container(border=True, height="stretch"):
-        _crop(scene, roi)
+        st.subheader("What RoIAlign covers", anchor=False)
+        with with_model():
+            _crop(scene, roi)
     with pooled, st.container(border=True, height="stretch"):
-        _features(scene, features, roi)
+        st.subheader("Pooled features", anchor=False)
+        if features is None:
+            st.info("This trace was saved without features, and pooling them again needs the model.")
+        else:
+            _features(scene, features, roi)
     with classes, st.container(border=True, height="stretch"):
         st.subheader("Class probabilities", anchor=False)
         st.plotly_chart(figures.score_bars(replay, roi), config=CONFIG, key="fast_rcnn.scores")
@@ -97,18 +105,39 @@ def below(scene: Scene) -> None:
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
         st.subheader("Most active channels", anchor=False)
-        channels = channels_by_energy(features)[:_GRID_CHANNELS]
-        st.image(channel_grid(features, channels, columns=min(_GRID_COLUMNS, len(channels))), width="stretch")
-        st.caption(f"{len(channels)} of {len(features)}, by energy, each in its own range.")
+        if features is not None:
+            _channels(features)
     with right, st.container(border=True, height="stretch"):
         _classes(scene, roi)
 
 
+def _channels(features: Tensor) -> None:
+    channels = channels_by_energy(features)[:_GRID_CHANNELS]
+    st.image(channel_grid(features, channels, columns=min(_GRID_COLUMNS, len(channels))), width="stretch")
+    st.caption(f"{len(channels)} of {len(features)}, by energy, each in its own range.")
+
+
+def _pooled(scene: Scene, roi: int) -> Tensor | None:
+    """RoIAlign's output for one RoI; None where a trace was saved without it and nothing can pool it again."""
+    try:
+        return scene.replayer.roi_features(scene.replay, torch.tensor([roi]))[0]
+    except ValueError:
+        return None
+
+
 def shown_roi(scene: Scene) -> int:
-    """The selected RoI, or else the one with the most probable category."""
-    roi = selected_roi(scene.replay, state.selection())
+    """The selected RoI, the one nearest to the selected object, or else that of the most probable category."""
+    selected, truth = state.selection(), scene.trace.ground_truth
+    roi = selected_roi(scene.replay, selected)
     if roi is not None:
         return roi
+    if (
+        selected is not None
+        and selected.kind == "object"
+        and truth is not None
+        and selected.index < len(truth)
+    ):
+        return int(object_ious(scene.replay, selected.index).argmax())
     unlinked = state.widget(_unlinked_key(scene))
     if isinstance(unlinked, int) and 0 <= unlinked < len(scene.replay.head.boxes):
         return unlinked
@@ -165,7 +194,6 @@ def _grid(scene: Scene, roi: int) -> SamplingGrid:
 
 
 def _crop(scene: Scene, roi: int) -> None:
-    st.subheader("What RoIAlign covers", anchor=False)
     grid = _grid(scene, roi)
     st.plotly_chart(figures.crop_figure(scene.trace, grid), config=CONFIG, key="fast_rcnn.crop")
     rows, columns, down, across = grid.points.shape[:4]
@@ -176,7 +204,6 @@ def _crop(scene: Scene, roi: int) -> None:
 
 
 def _features(scene: Scene, features: Tensor, roi: int) -> None:
-    st.subheader("Pooled features", anchor=False)
     channels = channels_by_energy(features)
     shown = st.selectbox(
         "Channel",

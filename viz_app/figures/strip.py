@@ -188,15 +188,13 @@ def _image_numbers(replay: Replay) -> tuple[str, str, str, str]:
 
 
 def _pyramid_numbers(replay: Replay) -> tuple[str, str, str, str]:
-    maps = replay.trace.backbone.pyramid
-    sizes = [
-        f"{m.shape[-2]}²" if m.shape[-2] == m.shape[-1] else f"{m.shape[-1]}×{m.shape[-2]}"
-        for m in maps.values()
-    ]
+    # A trace may have been saved without its maps; the RPN's grid has a level for each of them.
+    maps, grid = replay.trace.backbone.pyramid, replay.trace.rpn.grid
+    sizes = [f"{h}²" if h == w else f"{w}×{h}" for h, w, _ in grid]
     short = " ".join(sizes) if len(" ".join(sizes)) <= 12 else f"{sizes[0]}…{sizes[-1]}"
-    count = f"{len(maps)} map" if len(maps) == 1 else f"{len(maps)} maps"
-    channels = _range([m.shape[0] for m in maps.values()])
-    return "Pyramid", count, short, f"{count} of {channels} channels, {', '.join(sizes)} cells"
+    count = f"{len(grid)} map" if len(grid) == 1 else f"{len(grid)} maps"
+    channels = f" of {_range([m.shape[0] for m in maps.values()])} channels" if maps else ""
+    return "Pyramid", count, short, f"{count}{channels}, {', '.join(sizes)} cells"
 
 
 def _lines_by_object(replay: Replay, verdicts: Sequence[Verdict]) -> tuple[LifeLine, ...]:
