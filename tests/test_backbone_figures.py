@@ -121,10 +121,12 @@ def test_each_channel_of_the_sheet_is_where_it_says(count: int) -> None:
     for channel, box in zip(order, sheet.boxes().int().tolist(), strict=True):
         x1, y1, x2, y2 = box
         assert sheet.channel_at(x1, y1) == sheet.channel_at(x2 - 0.5, y2 - 0.5) == channel
-        assert sheet.channel_at(x2 + 0.5, y1) is None
+        assert sheet.channel_at(x2 + 1, y2 + 1) == channel  # the gap after it
         assert tuple(pixels[:, y1, x1].tolist()) == tuple(colorize(values[channel])[0, 0])
     assert pixels.shape[1:] == (sheet.boxes()[:, 3].max(), sheet.boxes()[:, 2].max())
     assert sheet.columns == {1: 1, 3: 3, 13: 13, 48: 16, 60: 20}[count]
+    assert sheet.channel_at(-1, 0) is sheet.channel_at(0, -1) is sheet.channel_at(1e4, 0) is None
+    assert sheet.channel_at(0, 1e4) is None
     assert sheet.groups(None) == [] and sheet.groups(count) == []
     assert torch.equal(sheet.groups(order[-1])[0].boxes[0], sheet.boxes()[-1])
 

@@ -44,20 +44,21 @@ def _stage(scene: Scene) -> None:
         persist_state="session",
         label_visibility="collapsed",
     )
-    _VIEWS[view or "Input"](scene)
-    with st.expander("What happens here"):
+    with with_model():
+        _VIEWS[view or "Input"](scene)
+    with st.expander("What happens here"), with_model():
         st.markdown(explain_backbone(scene))
 
 
 def _input(scene: Scene) -> None:
     """Both frames side by side, how the values spread, and the objects in both frames."""
-    rules = InputRules.from_detector(scene.detector)
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
         _file(scene.trace)
-    with right, st.container(border=True, height="stretch"):
-        _network(scene.trace, rules)
-    _values(scene.trace, rules)
+    with right, st.container(border=True, height="stretch"), with_model():
+        _network(scene.trace, InputRules.from_detector(scene.detector))
+    if scene.model is not None:
+        _values(scene.trace, InputRules.from_detector(scene.model))
     _objects(scene.trace)
 
 

@@ -71,23 +71,34 @@ def feature_maps(scene: Scene) -> None:
             "This trace was stored without its feature maps. Store it with `features=True`, or open the image."
         )
         return
-    left, right = st.columns([0.5, 0.5], gap="medium")
-    with right, st.container(border=True, height="stretch"):
+    columns = st.columns([0.42, 0.36, 0.22], gap="medium", vertical_alignment="bottom")
+    with columns[0]:
         one = _choose_map(scene.trace, maps)
+    with columns[1]:
         shown = _choose_shown(one)
+    with columns[2]:
         opacity = st.slider("Opacity", 0.0, 1.0, 0.65, 0.05, key="backbone.opacity", persist_state="session")
-        values = _shown_values(one, shown)
-        cell = chosen_cell(scene.trace, one)
-        channel = shown if isinstance(shown, int) else None
-        field = tell_cell(scene, one, cell, f"{_shown_words(shown)} **{float(values[cell]):.4g}**", channel)
-    with left, st.container(border=True, height="stretch"):
-        _picture(scene.trace, one, cell, field, map_layer(scene.trace, one, values, opacity=opacity))
-        st.html(viridis_scale_html(*finite_range(values), f"{one.label}, {_shown_words(shown)}"))
+    _one_map(scene, one, shown, opacity)
     _thumbnails(maps)
     _channels(one, shown)
     _stages(maps)
     if not scene.trace.backbone.exact:
         st.caption("This trace was stored in a file, with its maps in half precision.")
+
+
+# A fragment of its own: another cell leaves the other maps, channels and charts as they are.
+@st.fragment
+def _one_map(scene: Scene, one: NamedMap, shown: Reduction | int, opacity: float) -> None:
+    """The map over the image, with a cell and its receptive field; the numbers of the cell beside it."""
+    values = _shown_values(one, shown)
+    cell = chosen_cell(scene.trace, one)
+    left, right = st.columns(2, gap="medium")
+    with right, st.container(border=True, height="stretch"):
+        said = f"{_shown_words(shown)} **{float(values[cell]):.4g}**"
+        field = tell_cell(scene, one, cell, said, shown if isinstance(shown, int) else None)
+    with left, st.container(border=True, height="stretch"):
+        _picture(scene.trace, one, cell, field, map_layer(scene.trace, one, values, opacity=opacity))
+        st.html(viridis_scale_html(*finite_range(values), f"{one.label}, {_shown_words(shown)}"))
 
 
 def _choose_map(trace: Trace, maps: tuple[NamedMap, ...]) -> NamedMap:

@@ -69,10 +69,12 @@ class ChannelSheet:
         return torch.stack((x, y, x + wide, y + high), dim=1).float()
 
     def channel_at(self, x: float, y: float) -> int | None:
-        """The channel whose small map holds a point; None in a gap or beside the sheet."""
-        boxes = self.boxes()
-        inside = (boxes[:, 0] <= x) & (x < boxes[:, 2]) & (boxes[:, 1] <= y) & (y < boxes[:, 3])
-        return self.channels[int(inside.int().argmax())] if bool(inside.any()) else None
+        """The channel whose small map, or the gap after it, holds a point; None beside the sheet."""
+        high, wide = self.tile
+        row, column = int(y // (high + _GAP)), int(x // (wide + _GAP))
+        place = row * self.columns + column
+        inside = row >= 0 and 0 <= column < self.columns and place < len(self.channels)
+        return self.channels[place] if inside else None
 
     def groups(self, chosen: int | None) -> list[BoxGroup]:
         """The chosen channel framed, if it is on the sheet."""
