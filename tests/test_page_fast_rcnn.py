@@ -23,7 +23,9 @@ def app(model: str, truth: bool, knobs: dict[str, float]) -> None:
         detector = single_map_detector() if model == "single map" else shared_detector(model.split(":")[0])
         objects: GroundTruth | None = random_truth(3, classes=detector.num_classes) if truth else None
         trace = capture(detector, random_image(3), objects)
-        return Replayer(training_trace(detector, trace) if model.endswith(":training") else trace, detector)
+        if model.endswith(":training"):
+            trace = training_trace(detector, trace)
+        return Replayer(trace, None if ":file" in model else detector)
 
     if "replayer" not in st.session_state:
         st.session_state["replayer"] = build()
@@ -94,7 +96,7 @@ def test_a_link_to_a_detection_shows_its_roi_and_its_category() -> None:
     assert f"**RoI {roi}: {name}**" in words(test)
     assert f"What happens here to RoI {roi}" in [part.label for part in test.expander]
     view(test, "Class slots")
-    assert f"This slot of RoI {roi}" in words(test)
+    assert f"The *{name}* slot of RoI {roi}" in words(test)
     assert test.query_params["select"] == f"detection.{anchor}.{label}"
     view(test, "Near an object")
     test.selectbox[0].set_value(2)
@@ -154,6 +156,16 @@ def test_training_samples_change_with_the_seed_and_come_back_with_it() -> None:
     assert first["class loss"].is_monotonic_decreasing
     test.selectbox(key="fast_rcnn.end").set_value("best")
     assert run(test).dataframe[0].value["class loss"].is_monotonic_increasing
+
+
+@pytest.mark.parametrize("kind", ["", ":training"])
+def test_a_trace_without_its_model_draws_in_every_view(kind: str) -> None:
+    test = open_page(f"pyramid_per_class:file{kind}")
+    for name in VIEWS:
+        view(test, name)
+        if name == "Training samples":
+            assert ("the step drew" in words(test)) == bool(kind)
+    assert "Post-processing" in words(test) and "In training" not in words(test)
 
 
 def test_rois_of_a_training_trace_are_chosen_by_their_number() -> None:

@@ -17,17 +17,16 @@ if TYPE_CHECKING:
 
 
 def explain_fast_rcnn(scene: Scene, roi: int, label: int) -> str:
-    """Markdown with formulas for one RoI and one category, from its level to the losses."""
-    parts = (
-        level_words(scene.detector, scene.replay, roi),
-        _pooling(scene, roi),
-        _classes(scene.replay, roi, label),
-        _deltas(scene.replay, roi, label),
-        _filters(scene.replay),
-        _training(scene),
-        _SOURCES,
-    )
-    return "\n\n".join(parts)
+    """Markdown with formulas for one RoI and one category, from its level to the losses.
+
+    Steps that only the model knows are left out of a trace that was opened without it.
+    """
+    model, replay = scene.model, scene.replay
+    parts = [_classes(replay, roi, label), _deltas(replay, roi, label), _filters(replay)]
+    if model is not None:
+        level = f"**1. Level.** {level_words(model, replay, roi)}"
+        parts = [level, _pooling(model, replay, roi), *parts, _training(model, replay)]
+    return "\n\n".join((*parts, _SOURCES))
 
 
 _SOURCES = (
@@ -43,10 +42,10 @@ def level_words(detector: Detector, replay: Replay, roi: int) -> str:
     rule = level_rule(detector)
     level = int(replay.head.level[roi])
     if rule is None:
-        return "**1. Level.** This detector pools every RoI from one and the same map."
+        return "This detector pools every RoI from one and the same map."
     x1, y1, x2, y2 = replay.head.boxes[roi].tolist()
     side = math.sqrt(max((x2 - x1) * (y2 - y1), 0))
-    return rf"""**1. Level.** A large RoI is pooled from a coarse map, a small one from a fine map.
+    return rf"""A large RoI is pooled from a coarse map, a small one from a fine map.
 RoI {roi} is {x2 - x1:.1f} × {y2 - y1:.1f} px (network frame), so $\sqrt{{wh}} = {side:.1f}$ and
 
 $$
@@ -71,13 +70,9 @@ def _spare_words(replay: Replay, rule: LevelRule) -> str:
     )
 
 
-def _pooling(scene: Scene, roi: int) -> str:
-    grid = sampling_grid(
-        scene.trace,
-        pooling_rule(scene.detector),
-        scene.replay.head.boxes[roi],
-        int(scene.replay.head.level[roi]),
-    )
+def _pooling(detector: Detector, replay: Replay, roi: int) -> str:
+    box, level = replay.head.boxes[roi], int(replay.head.level[roi])
+    grid = sampling_grid(replay.trace, pooling_rule(detector), box, level)
     rows, columns, down, across = grid.points.shape[:4]
     width, height = (grid.bins[0, 0, 2:] - grid.bins[0, 0, :2]).tolist()
     return f"""**2. RoIAlign** lays {rows} × {columns} bins over the RoI, here of {width:.1f} × {height:.1f} px
@@ -151,20 +146,22 @@ def _filters(replay: Replay) -> str:
     return f"**5. Post-processing**, in this order:\n\n{listed}"
 
 
-def _training(scene: Scene) -> str:
-    heads: Any = scene.detector.model.roi_heads
+def _training(detector: Detector, replay: Replay) -> str:
+    heads: Any = detector.model.roi_heads
     matcher, sampler = heads.proposal_matcher, heads.fg_bg_sampler
     size, share = sampler.batch_size_per_image, sampler.positive_fraction
     high, low = matcher.high_threshold, matcher.low_threshold
     between = "" if high == low else f" What lies between, {low:g} to {high:g}, is left out."
-    whose = "its own category's deltas" if scene.replay.class_boxes.shape[1] > 1 else "its four deltas"
+    hard = float(getattr(sampler, "hard_share", 0))
+    harder = f" Of the negatives {hard:.0%} are not drawn, but are the hardest there are." if hard else ""
+    whose = "its own category's deltas" if replay.class_boxes.shape[1] > 1 else "its four deltas"
     return rf"""**6. In training** the objects themselves join the proposals, so that there are good RoIs from
 the first step on. A RoI is positive at an IoU of at least {high:g} with an object, and background
 under {low:g}.{between}
 
 `batch_size_per_image` = {size} RoIs are drawn at random for the losses of one image; `positive_fraction` =
 {share:g} is the most of them, {int(size * share)}, that may be positive. It is a bound and no promise: where
-there are fewer positives, background takes their places.
+there are fewer positives, background takes their places.{harder}
 
 $$
 L_\mathrm{{cls}} = -\frac{{1}}{{S}} \sum_s \log p_s(y_s) \qquad

@@ -23,6 +23,7 @@ from viz_app.figures.fast_rcnn_tables import slot_ledger_table
 from viz_app.figures.palette import fate_words
 from viz_app.figures.roi_items import selected_slot, slot_items
 from viz_app.figures.rpn_filter import ground_truth_group
+from viz_app.problems import literal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,12 +80,13 @@ def below(scene: Scene) -> None:
 def slot_words(replay: Replay, slot: int) -> str:
     """What became of one slot, in one sentence or two."""
     fate = DetectionFate(int(replay.detections.fate[slot]))
-    name = f"This slot of RoI {int(replay.roi_of(torch.tensor(slot)))}"
+    category = literal(replay.trace.categories[int(replay.detections.labels[slot])])
+    name = f"The *{category}* slot of RoI {int(replay.roi_of(torch.tensor(slot)))}"
     found, lost = slot_duel(replay, slot), len(suppressed_slots(replay, slot))
     if found is not None:
         by = int(replay.roi_of(torch.tensor(found.suppressor)))
         return (
-            f"{name} was **suppressed by RoI {by}**: their boxes overlap with IoU {found.iou:.3f}, over "
+            f"{name} was **suppressed by that of RoI {by}**: their boxes overlap with IoU {found.iou:.3f}, over "
             f"{replay.thresholds.box_nms:g}, and its probability is {found.gap:.3f} higher."
         )
     removed = f" It suppressed **{lost:,}**." if lost else ""

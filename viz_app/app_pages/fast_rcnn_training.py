@@ -29,7 +29,6 @@ from viz_app.problems import as_sentence, literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from detector.models.detector import Detector
     from viz_app.scene import Scene
 
 _KINDS = ("positives", "negatives", "added objects", "predicted")
@@ -49,11 +48,11 @@ def beside(scene: Scene) -> Shown:
         )
         return Shown(groups)
     try:
-        step = training_step(scene, seed_row())
+        step = training_step(scene, seed_row(scene))
     except ValueError as error:
-        st.warning(literal(as_sentence(error)))
+        st.info(literal(as_sentence(error)))
         return Shown(groups)
-    st.markdown(training_words(scene.detector, step))
+    st.markdown(training_words(quota_of(scene, step), step))
     shown = st.pills(
         "Show",
         _KINDS,
@@ -94,7 +93,7 @@ def below(scene: Scene) -> None:
         st.plotly_chart(figure, config=CONFIG, key="fast_rcnn.confusion")
     with right, st.container(border=True, height="stretch"):
         st.subheader("Share of positives", anchor=False)
-        quota = quota_of(scene.detector, step)
+        quota = quota_of(scene, step)
         st.plotly_chart(quota_figure(quota), config=CONFIG, key="fast_rcnn.quota")
         st.caption(f"Dotted: the most positives that a step may draw, {quota.asked:,}.")
         st.subheader("Box targets and errors", anchor=False)
@@ -104,21 +103,19 @@ def below(scene: Scene) -> None:
         )
 
 
-def quota_of(detector: Detector, step: TrainingStep) -> Quota:
-    """How many RoIs the step was asked for, and drew."""
-    sampler: Any = detector.model.roi_heads.fg_bg_sampler
-    positives = int((step.view.rois.labels > 0).sum())
-    return Quota(
-        int(sampler.batch_size_per_image),
-        float(sampler.positive_fraction),
-        positives,
-        len(step.view.rois.labels) - positives,
-    )
+def quota_of(scene: Scene, step: TrainingStep) -> Quota:
+    """How many RoIs the step was asked for, and drew; without a model it was asked for what it drew."""
+    drawn, positives = len(step.view.rois.labels), int((step.view.rois.labels > 0).sum())
+    if scene.model is None:
+        return Quota(drawn, 1.0, positives, drawn - positives)
+    sampler: Any = scene.model.model.roi_heads.fg_bg_sampler
+    size, fraction = int(sampler.batch_size_per_image), float(sampler.positive_fraction)
+    return Quota(size, fraction, positives, drawn - positives)
 
 
-def training_words(detector: Detector, step: TrainingStep) -> str:
+def training_words(quota: Quota, step: TrainingStep) -> str:
     """What the step drew and lost, in three sentences."""
-    quota, losses = quota_of(detector, step), step.view.losses
+    losses = step.view.losses
     return (
         f"Asked for **{quota.size:,}** RoIs, at most {quota.fraction:.0%} of them positive, the step drew "
         f"**{quota.positives:,} + {quota.negatives:,}**: {quota.share:.0%} are positive. "

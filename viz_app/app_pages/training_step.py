@@ -37,8 +37,11 @@ class TrainingStep:
     origins: RoiOrigins
 
 
-def seed_row() -> int:
+def seed_row(scene: Scene) -> int:
     """The seed, and a button that draws again under the next one; the same on all pages."""
+    if scene.trace.training is not None:
+        st.caption("This trace was recorded in training: what is shown is the step itself.")
+        return 0
     left, right = st.columns([0.6, 0.4], vertical_alignment="bottom")
     with right:
         st.button(
@@ -51,9 +54,13 @@ def seed_row() -> int:
 def training_step(scene: Scene, seed: int) -> TrainingStep:
     """The step under `seed`, kept while image and seed stay: it costs a forward of the whole detector.
 
+    A trace of a training step is that step, whatever the seed.
+
     Raises:
-        ValueError: no ground truth, or a model that draws its samples elsewhere than torchvision.
+        ValueError: no ground truth, no model, or one that draws its samples elsewhere than torchvision.
     """
+    if scene.trace.training is not None:
+        return TrainingStep(seed, scene.trace.training, roi_origins(scene.trace))
     known: tuple[Trace, TrainingStep] | None = state.remembered(_KEPT, None)
     if known is not None and known[0] is scene.trace and known[1].seed == seed:
         return known[1]

@@ -59,7 +59,7 @@ def embedding_figure(
         texts = [f"{text}<br>{name}" for text in roi_hover(replay, members.to(replay.head.level.device))]
         figure.add_scatter(
             x=points[members, 0].tolist(), y=points[members, 1].tolist(), mode="markers", name=name,
-            marker={"color": color, "size": 7, "symbol": symbol, "line": {"width": 0.5, "color": "white"}},
+            marker={"color": color, "size": 8.5, "symbol": symbol, "line": {"width": 0.5, "color": "white"}},
             opacity=0.55 if color == GREY else 0.9, customdata=members.tolist(), text=texts,
             hovertemplate="%{text}<extra></extra>",
             # A selection is shown by the ring; plotly would fade all other points.

@@ -103,21 +103,27 @@ def roi_hover(replay: Replay, rois: Tensor) -> tuple[str, ...]:
     )
 
 
-def selected_roi_groups(replay: Replay, roi: int, label: int) -> list[BoxGroup]:
-    """One RoI dotted, and its box after the refinement solid."""
+def selected_roi_groups(replay: Replay, roi: int, label: int, *, linked: bool = True) -> list[BoxGroup]:
+    """One RoI dotted, and its box after the refinement solid.
+
+    Args:
+        replay: the RoIs.
+        roi: which of them.
+        label: whose deltas move it.
+        linked: the RoI is what is selected among others; what is selected is drawn in one colour, on top.
+    """
     index = torch.tensor([roi])
     before = replay.trace.to_image(replay.head.boxes[index])
     after = refined_box(replay, roi, label)[None]
     score = float(replay.class_scores[roi, label])
     name = f"{replay.trace.categories[label]} {score:.2f}"
     anchor = int(replay.head.anchor[roi])
-    looks: Any = {
-        "counted": False,
-        "hover": roi_hover(replay, index),
-        "items": (Selected("anchor", anchor),) if anchor >= 0 else (),
-    }
+    items = (Selected("anchor", anchor),) if linked and anchor >= 0 else ()
+    looks: Any = {"counted": False, "hover": roi_hover(replay, index)}
     return [
-        BoxGroup(before, "RoI, before", SELECTED, dash="dot", width=2.5, halo=DARK_HALO, **looks),
+        BoxGroup(
+            before, "RoI, before", SELECTED, dash="dot", width=2.5, halo=DARK_HALO, items=items, **looks
+        ),
         BoxGroup(after, "refined, after", ACCENT, width=3, halo=LIGHT_HALO, labels=(name,), **looks),
     ]
 

@@ -74,22 +74,23 @@ def refinement_table(replay: Replay, roi: int, label: int) -> pd.DataFrame:
 def class_table(replay: Replay, roi: int, labels: Tensor) -> pd.DataFrame:
     """One row for each of n categories of a RoI: logit, probability, fate of the slot, the head's deltas.
 
-    Deltas are times the box coder's weights, as the head gives them; of the background there are none that
-    count.
+    Deltas are times the box coder's weights, as the head gives them; the background's do not count, and where
+    they do not depend on the category they are left out.
     """
     rows = []
+    per_class = replay.class_boxes.shape[1] > 1
     for label in labels.tolist():
         slot = int(replay.slot_of(labels.new_tensor(roi), labels.new_tensor(max(label, 1))))
-        deltas = class_deltas(replay, roi, label).tolist() if label else [None] * 4
-        rows.append(
-            {
-                "category": replay.trace.categories[label],
-                "logit": float(replay.head.class_logits[roi, label]),
-                "probability": float(replay.class_scores[roi, label]),
-                "fate": slot_fate_words(replay, slot) if label else "",
-                **dict(zip(("dx", "dy", "dw", "dh"), deltas, strict=True)),
-            }
-        )
+        row = {
+            "category": replay.trace.categories[label],
+            "logit": float(replay.head.class_logits[roi, label]),
+            "probability": float(replay.class_scores[roi, label]),
+            "fate": slot_fate_words(replay, slot) if label else "",
+        }
+        if per_class:
+            deltas = class_deltas(replay, roi, label).tolist() if label else [None] * 4
+            row |= dict(zip(("dx", "dy", "dw", "dh"), deltas, strict=True))
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -15,11 +15,14 @@ from torch import Tensor
 from detector.tracing.roi_losses import RoiLosses
 from detector.tracing.samples import RoiSamples
 from viz_app.figures.charts import GRID, calm
-from viz_app.figures.palette import ACCENT, GREY
+from viz_app.figures.palette import ACCENT, GREY, with_alpha
 
 _BINS = 25
 _DELTAS = ("dx", "dy", "dw", "dh")
 _MOST_CLASSES = 12
+_DARK = 0.35  # share of a row from which on a cell is dark enough for white letters
+# Nearly transparent where nothing is: the page may be light or dark.
+_SHADES = [[0, with_alpha(GREY, 0.1)], [1, with_alpha(ACCENT, 1)]]
 
 
 def confusion_figure(confusion: Tensor, categories: Sequence[str], *, height: int = 300) -> go.Figure:
@@ -38,11 +41,17 @@ def confusion_figure(confusion: Tensor, categories: Sequence[str], *, height: in
     part = counts[np.ix_(shown, shown)]
     of_row = part / np.maximum(counts[shown].sum(axis=1, keepdims=True), 1)
     heat = go.Heatmap(
-        z=of_row, x=names, y=names, customdata=part, text=part, texttemplate="%{text:,}", zmin=0, zmax=1,
-        colorscale="Blues", showscale=False, xgap=1, ygap=1, name="RoIs",
+        z=of_row, x=names, y=names, customdata=part, zmin=0, zmax=1,
+        colorscale=_SHADES, showscale=False, xgap=1, ygap=1, name="RoIs",
         hovertemplate="learns %{y}, taken for %{x}<br>%{customdata:,} RoIs, %{z:.0%} of their row<extra></extra>",
     )  # fmt: skip
     figure = calm(go.Figure(heat), x="taken for", y="should be", height=height)
+    places = [(row, column) for row, column in np.argwhere(part > 0).tolist()]
+    figure.add_scatter(
+        x=[names[column] for _, column in places], y=[names[row] for row, _ in places], mode="text",
+        text=[f"{part[place]:,}" for place in places], hoverinfo="skip", name="counts",
+        textfont={"color": ["white" if of_row[place] > _DARK else GREY for place in places]},
+    )  # fmt: skip
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(type="category", showgrid=False, autorange="reversed")
     return figure

@@ -50,18 +50,17 @@ def level_bounds(rule: LevelRule) -> list[float]:
 
 
 def roi_level_table(replay: Replay, rule: LevelRule | None) -> pd.DataFrame:
-    """One row for each level: its map, stride, the sides it takes, RoIs, and detections that come of them."""
+    """One row for each level: its map, the sides it takes (where a rule is known), RoIs, and detections."""
     trace, replay_levels = replay.trace, replay.head.level
     detected = replay_levels[replay.rois]
-    ends = [0.0, *level_bounds(rule), math.inf] if rule is not None else [0.0, math.inf]
+    ends = [0.0, *level_bounds(rule), math.inf] if rule is not None else None
     rows = []
     for level, (height, width, _) in enumerate(trace.rpn.grid):
-        used = level < len(ends) - 1
         rows.append(
             {
                 "level": level,
                 "map, cells": f"{height} × {width}",
-                "√(w·h), px": _range_words(ends[level], ends[level + 1]) if used else "not pooled from",
+                "√(w·h), px": "" if ends is None else _range_words(ends[level : level + 2]),
                 "RoIs": int((replay_levels == level).sum()),
                 "detections": int((detected == level).sum()),
             }
@@ -102,7 +101,10 @@ def level_figure(replay: Replay, rule: LevelRule | None, roi: int | None = None)
     return calm(figure, x="√(w·h), px, network frame", y="RoIs", height=220).update_layout(bargap=0)
 
 
-def _range_words(low: float, high: float) -> str:
+def _range_words(ends: list[float]) -> str:
+    if len(ends) < 2:
+        return "not pooled from"
+    low, high = ends
     if high == math.inf:
-        return f"{low:g} and more" if low else "all"
+        return f"{low:g} and more"
     return f"under {high:g}" if low == 0 else f"{low:g} – {high:g}"
