@@ -10,7 +10,7 @@ import streamlit as st
 from viz_app.app_pages.backbone_explained import explain_backbone
 from viz_app.app_pages.backbone_maps import feature_maps
 from viz_app.app_pages.backbone_weights import weights
-from viz_app.app_pages.parts import image_key, linked_table, show_picture
+from viz_app.app_pages.parts import image_key, linked_table, show_picture, with_model
 from viz_app.figures import input_image as figures
 from viz_app.figures.feature_maps import colorize, finite_range, viridis_scale_html
 from viz_app.figures.input_image import CHANNELS, InputRules
