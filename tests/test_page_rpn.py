@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from support.app import calm, open_app
 
 from detector import ProposalFate
 from viz_app.figures.words import latex_count
@@ -15,7 +18,7 @@ PATIENCE = 120
 VIEWS = ("Anchors", "Scores", "Top-k", "Filters", "Objects", "Training")
 
 
-def app(model: str, truth: bool, knobs: dict[str, float], training: bool) -> None:
+def app(model: str, objects: int | None, knobs: dict[str, float], training: bool, known: bool) -> None:
     """The page on one random image; runs inside AppTest, which takes the source of this function alone."""
     import streamlit as st
     from support.models import random_image, random_truth, shared_detector, single_map_detector
@@ -27,8 +30,8 @@ def app(model: str, truth: bool, knobs: dict[str, float], training: bool) -> Non
 
     def build() -> Replayer:
         detector = single_map_detector() if model == "single map" else shared_detector(model)
-        objects = random_truth(3, classes=detector.num_classes) if truth else None
-        trace = capture(detector, random_image(3), objects)
+        truth = None if objects is None else random_truth(3, count=objects, classes=detector.num_classes)
+        trace = capture(detector, random_image(3), truth)
         return Replayer(training_trace(detector, trace, 5) if training else trace, detector)
 
     if "replayer" not in st.session_state:
@@ -36,19 +39,20 @@ def app(model: str, truth: bool, knobs: dict[str, float], training: bool) -> Non
     replayer = st.session_state["replayer"]
     replay = replayer.replay(replayer.trace.thresholds.replace(**knobs))
     st.session_state["replay"] = replay
-    rpn.render(Scene(replayer.detector, replayer.trace, replayer, replay, None))
+    rpn.render(Scene(replayer.detector if known else None, replayer.trace, replayer, replay, None))
 
 
 def open_page(
     model: str = "pyramid_per_class",
     view: str | None = None,
     *,
-    truth: bool = True,
+    objects: int | None = 4,
     training: bool = False,
+    known: bool = True,
     select: str = "",
     **knobs: float,
 ) -> AppTest:
-    arguments = {"model": model, "truth": truth, "knobs": knobs, "training": training}
+    arguments = {"model": model, "objects": objects, "knobs": knobs, "training": training, "known": known}
     test = AppTest.from_function(app, default_timeout=PATIENCE, kwargs=arguments)
     if select:
         test.query_params["select"] = select
@@ -81,14 +85,28 @@ def ledger(test: AppTest) -> Any:
     return test.session_state["replay"].proposals
 
 
-@pytest.mark.parametrize("model", ["pyramid_best_class", "maskrcnn_resnet50_fpn", "single map"])
-@pytest.mark.parametrize("truth", [True, False])
-def test_every_view_draws(model: str, truth: bool) -> None:
-    test = open_page(model, truth=truth)
+@pytest.mark.parametrize(
+    ("model", "objects"),
+    [("pyramid_best_class", 4), ("maskrcnn_resnet50_fpn", None), ("single map", 1), ("single map", 0)],
+)
+def test_every_view_draws(model: str, objects: int | None) -> None:
+    test = open_page(model, objects=objects)
     for view in VIEWS:
         choose_view(test, view)
         needs_objects = view in ("Objects", "Training")
-        assert ("needs annotated objects" in words(test)) == (needs_objects and not truth)
+        assert ("needs annotated objects" in words(test)) == (needs_objects and not objects)
+
+
+def test_every_view_draws_in_the_app_for_a_bundled_scene_and_for_an_upload() -> None:
+    test = open_app("rpn", select="object.1")
+    for view in VIEWS:
+        calm(test.segmented_control(key="rpn.view").set_value(view).run())
+    assert test.query_params["select"] == "object.1"
+    data = cv2.imencode(".png", np.full((90, 130, 3), 128, np.uint8))[1].tobytes()
+    calm(test.file_uploader(key="uploads").set_value([("grey.png", data, "image/png")]).run())
+    for view in VIEWS:
+        calm(test.segmented_control(key="rpn.view").set_value(view).run())
+    assert "needs annotated objects" in words(test)
 
 
 def test_the_filters_view_counts_each_fate_and_tables_what_was_kept() -> None:
@@ -202,12 +220,21 @@ def test_the_worst_anchors_come_first_by_each_loss() -> None:
 
 def test_a_trace_of_a_training_step_shows_the_samples_it_drew() -> None:
     test = open_page(view="Training", training=True)
-    assert "recorded in a training step" in words(test)
+    assert "recorded in training" in words(test)
     training = test.session_state["replayer"].trace.training
     drawn = len(training.anchors.positives) + len(training.anchors.negatives)
     assert len(table_with(test, "box loss")) == drawn
     for view in ("Filters", "Objects"):
         choose_view(test, view)
+
+
+def test_a_trace_without_its_model_has_all_views_but_a_new_training_step() -> None:
+    test = open_page(known=False)
+    for view in VIEWS:
+        choose_view(test, view)
+        assert ("needs the model itself" in words(test)) == (view == "Training")
+    test = open_page(view="Training", training=True, known=False)
+    assert "recorded in training" in words(test)
 
 
 def test_no_proposal_is_no_exception_in_any_view() -> None:

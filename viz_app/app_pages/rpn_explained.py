@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 def explain_rpn(scene: Scene) -> str:
     """Markdown with formulas: anchors, scores and deltas, sizes, filters, training, and sections of the papers."""
     replay = scene.replay
+    try:
+        model: Any = scene.detector.model
+    except ValueError:  # opened from a trace file: what only the model knows is left out
+        model = None
+    pool, labels, size = "", "", "S"
+    if model is not None:
+        pool, labels = _pool_level(replay, model), _labels(model)
+        size = f"{model.rpn.fg_bg_sampler.batch_size_per_image}"
     parts = (
-        _anchors(replay), _pool_level(scene), _deltas(replay), _weights(replay), _sizes(replay), _filters(replay),
-        _labels(scene), _losses(scene), _SOURCES,
+        _anchors(replay), pool, _deltas(replay), _weights(replay), _sizes(replay), _filters(replay), labels,
+        _losses(size), _SOURCES,
     )  # fmt: skip
     return "\n\n".join(part for part in parts if part)
 
@@ -41,13 +49,12 @@ N = {terms} = {latex_count(len(trace.rpn.anchors))}
 $$"""
 
 
-def _pool_level(scene: Scene) -> str:
+def _pool_level(replay: Replay, model: Any) -> str:  # noqa: ANN401 - torch types submodules as Tensor | Module
     """Why the RPN may see a level that the second stage does not."""
-    pool: Any = scene.detector.model.roi_heads.box_roi_pool
-    names = list(scene.trace.backbone.pyramid)
-    pooled = [name for name in names if name in getattr(pool, "featmap_names", names)]
+    names, grid = list(replay.trace.backbone.pyramid), replay.trace.rpn.grid
+    pooled = [name for name in names if name in getattr(model.roi_heads.box_roi_pool, "featmap_names", names)]
     extra = [name for name in names if name not in pooled]
-    if len(names) < 2 or len(names) != len(scene.trace.rpn.grid):
+    if len(names) < 2 or len(names) != len(grid):
         return ""
     if not extra:
         return (
@@ -55,7 +62,7 @@ def _pool_level(scene: Scene) -> str:
             "for the RPN alone: a subsampled P5, for anchors of 512 px."
         )
     level = names.index(extra[0])
-    height, width, _ = scene.trace.rpn.grid[level]
+    height, width, _ = grid[level]
     return (
         f"Level {level} (`{extra[0]}`, {height} × {width} cells) is for the RPN alone: it is the level below, "
         "subsampled (P6 in Lin et al., made to give anchors of 512 px a place). RoIAlign does not use it: it "
@@ -144,9 +151,8 @@ def _filters(replay: Replay) -> str:
    **{counts[ProposalFate.KEPT]:,}**; **{counts[ProposalFate.OVER_LIMIT]:,}** are over the limit."""
 
 
-def _labels(scene: Scene) -> str:
-    rpn: Any = scene.detector.model.rpn
-    matcher, sampler = rpn.proposal_matcher, rpn.fg_bg_sampler
+def _labels(model: Any) -> str:  # noqa: ANN401
+    matcher, sampler = model.rpn.proposal_matcher, model.rpn.fg_bg_sampler
     size, share = sampler.batch_size_per_image, sampler.positive_fraction
     most = int(size * share)
     return f"""**5. Labels and sampling** (in training only). An anchor is positive where its IoU with an object is
@@ -158,9 +164,8 @@ an upper bound: at most {most} of them are positive. Where there are fewer posit
 fill the rest, so the real share is often far smaller."""
 
 
-def _losses(scene: Scene) -> str:
-    size = getattr(scene.detector.model.rpn.fg_bg_sampler, "batch_size_per_image", "S")
-    return rf"""**6. Losses.** $S$ anchors are drawn in the whole batch of images ({size} for one image).
+def _losses(size: str) -> str:
+    return rf"""**6. Losses.** $S$ anchors are drawn in the whole batch of images (for one image: {size}).
 
 $$
 L_\mathrm{{cls}} = \frac{{1}}{{S}} \sum_{{s}} \mathrm{{BCE}}(t_s, y_s) \qquad

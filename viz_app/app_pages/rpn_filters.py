@@ -129,9 +129,7 @@ def _below(scene: Scene, shown: Tensor, mode: str) -> None:
     with right, st.container(border=True, height="stretch"):
         st.subheader("Levels", anchor=False)
         st.dataframe(level_table(scene.replay), hide_index=True, column_config=_LEVEL_COLUMNS)
-        st.caption(
-            "NMS compares boxes of one level only: a level that looks at nothing keeps its boxes, too."
-        )
+        st.caption("NMS runs on each level by itself; the limit then takes the best of all levels together.")
 
 
 def _floors(scene: Scene) -> None:

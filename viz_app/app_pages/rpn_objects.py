@@ -14,11 +14,12 @@ from viz_app.figures.rpn import anchor_items
 from viz_app.figures.rpn_coverage import (
     RecallStep,
     coverage_table,
+    filtered_steps,
     real_objects,
     recall_figure,
-    recall_steps,
     recall_table,
     size_members,
+    unfiltered_steps,
 )
 from viz_app.figures.rpn_nearest import (
     Nearest,
@@ -34,8 +35,10 @@ from viz_app.problems import literal
 
 if TYPE_CHECKING:
     from detector.data.ground_truth import GroundTruth
+    from detector.tracing.trace import Trace
     from viz_app.scene import Scene
 
+_KEPT = "rpn.coverage"
 _BOUNDS = (0.3, 0.5, 0.7)
 NO_OBJECTS = (
     "This view needs annotated objects, and this image has none. Choose a bundled scene, or an image that "
@@ -49,7 +52,7 @@ def objects_view(scene: Scene) -> Drawn:
     if truth is None or not bool((~truth.crowd).any()):
         st.info(NO_OBJECTS)
         return Drawn(selected_groups(scene), below=lambda: selected_details(scene))
-    steps = recall_steps(scene.replay, truth)
+    steps = _steps(scene, truth)
     step, iou = _controls(steps)
     linked_table(
         coverage_table(steps, truth, scene.trace.categories),
@@ -73,6 +76,15 @@ def objects_view(scene: Scene) -> Drawn:
     )
     groups = nearest_groups(scene.replay, found, truth.boxes[focus]) + selected_groups(scene)
     return Drawn(groups, below=lambda: _focused(scene, steps, found, focus, iou))
+
+
+def _steps(scene: Scene, truth: GroundTruth) -> list[RecallStep]:
+    """Coverage at each step; that of all anchors is kept while the image stays, as no slider changes it."""
+    known: tuple[Trace, list[RecallStep]] | None = state.remembered(_KEPT, None)
+    if known is None or known[0] is not scene.trace:
+        known = scene.trace, unfiltered_steps(scene.replay, truth)
+        state.remember(_KEPT, known)
+    return [*known[1], *filtered_steps(scene.replay, truth)]
 
 
 def _controls(steps: list[RecallStep]) -> tuple[RecallStep, float]:

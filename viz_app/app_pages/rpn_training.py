@@ -11,7 +11,7 @@ from detector.tracing.anchor_losses import anchor_terms, members_of, ranked, vie
 from detector.tracing.sampling import training_trace
 from detector.tracing.trace import BackboneStage
 from viz_app import state
-from viz_app.app_pages.parts import PROBABILITY, linked_table
+from viz_app.app_pages.parts import PROBABILITY, linked_table, with_model
 from viz_app.app_pages.rpn_objects import NO_OBJECTS
 from viz_app.app_pages.rpn_parts import ANCHOR, ROWS, Drawn, selected_anchor
 from viz_app.app_pages.rpn_training_charts import batch_below, drawn_anchors
@@ -31,6 +31,7 @@ from viz_app.problems import as_sentence, literal
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from detector.models.detector import Detector
     from detector.tracing.anchor_losses import Loss
     from detector.tracing.trace import Trace
     from viz_app.figures.picture import BoxGroup
@@ -144,29 +145,40 @@ def _step(scene: Scene) -> Trace | None:
     """The training step to look at: the trace itself if it is one, else one under the chosen seed."""
     trace, truth = scene.trace, scene.trace.ground_truth
     if trace.training is not None:
-        st.caption("This trace was recorded in a training step: these are the samples that it drew.")
+        seed_row(scene)  # says that there is no seed to choose
         return trace
     if truth is None or not bool((~truth.crowd).any()):
         st.info(NO_OBJECTS)
         return None
-    seed = seed_row()
+    with with_model():
+        return _seeded(scene, scene.detector)
+    return None
+
+
+def _seeded(scene: Scene, detector: Detector) -> Trace | None:
+    seed = seed_row(scene)
     try:
-        return _remembered(scene, seed)
+        return _remembered(scene.trace, detector, seed)
     except ValueError as error:
         st.warning(literal(as_sentence(error)))
         return None
 
 
-def _remembered(scene: Scene, seed: int) -> Trace:
-    """The training step, kept while image and seed stay: it costs a forward of the whole model."""
+def _remembered(trace: Trace, detector: Detector, seed: int) -> Trace:
+    """The training step, kept while image and seed stay: it costs a forward of the whole model.
+
+    Raises:
+        ValueError: a model that draws its samples elsewhere than torchvision.
+    """
     known: tuple[Trace, int, Trace] | None = state.remembered(_KEPT, None)
-    if known is not None and known[0] is scene.trace and known[1] == seed:
+    if known is not None and known[0] is trace and known[1] == seed:
         return known[2]
     with st.spinner("Running one training step …"):
-        step = training_trace(scene.detector, scene.trace, seed)
-    view_of(step)
+        step = training_trace(detector, trace, seed)
+    if step.training is None:
+        raise ValueError(f"{detector.name} does not draw its training samples through torchvision's samplers")
     # The maps are let go: they are many times larger than all that is shown of the step.
     head = replace(step.head, embedding=None, features=None)
     step = replace(step, backbone=BackboneStage({}, {}, exact=False), head=head)
-    state.remember(_KEPT, (scene.trace, seed, step))
+    state.remember(_KEPT, (trace, seed, step))
     return step

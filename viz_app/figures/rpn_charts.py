@@ -22,8 +22,7 @@ DELTAS = ("dx", "dy", "dw", "dh")
 def objectness_histogram(replay: Replay) -> go.Figure:
     """How many anchors have which objectness: all of them, and those that became proposals. Log count."""
     scores = replay.proposals.scores.float().cpu().numpy()
-    edges = np.linspace(0, 1, _BINS + 1)
-    figure = go.Figure(_bars(scores, replay, edges, "objectness"))
+    figure = go.Figure(_bars(scores, replay, (0.0, 1.0), "objectness"))
     figure.update_layout(barmode="overlay")
     figure.update_yaxes(type="log")
     return calm(figure, x="objectness probability", y="anchors (log)")
@@ -34,8 +33,7 @@ def delta_histograms(replay: Replay) -> go.Figure:
     figure = make_subplots(1, 4, shared_yaxes=True, horizontal_spacing=0.03)
     for place, name in enumerate(DELTAS):
         values = replay.trace.rpn.deltas[:, place].float().cpu().numpy()
-        edges = np.linspace(*_range(values), _BINS + 1)
-        for bars in _bars(values, replay, edges, name):
+        for bars in _bars(values, replay, _range(values), name):
             figure.add_trace(bars, row=1, col=place + 1)
     figure.update_layout(barmode="overlay")
     figure.update_yaxes(type="log")
@@ -46,10 +44,10 @@ def delta_histograms(replay: Replay) -> go.Figure:
     return figure
 
 
-def _bars(values: np.ndarray, replay: Replay, edges: np.ndarray, name: str) -> list[go.Bar]:
-    """All N values grey, and those of the proposals blue on top."""
-    width = float(edges[1] - edges[0])
-    middles = (edges[:-1] + edges[1:]) / 2
+def _bars(values: np.ndarray, replay: Replay, ends: tuple[float, float], name: str) -> list[go.Bar]:
+    """All N values grey, and those of the proposals blue on top, in equal bins between two ends."""
+    width = (ends[1] - ends[0]) / _BINS
+    middles = ends[0] + width * (np.arange(_BINS) + 0.5)
     kept = values[replay.proposals.kept.cpu().numpy()]
     parts = []
     for part, what, color in (
@@ -59,7 +57,7 @@ def _bars(values: np.ndarray, replay: Replay, edges: np.ndarray, name: str) -> l
         template = f"{name} %{{x:.3f}} ± {width / 2:.3f}<br>%{{y:,}} {what}<extra></extra>"
         parts.append(
             go.Bar(
-                x=middles, y=np.histogram(part, edges)[0], width=width, name=what,
+                x=middles, y=np.histogram(part, _BINS, ends)[0], width=width, name=what,
                 marker={"color": color, "line": {"width": 0}}, opacity=0.55 if color == GREY else 1,
                 hovertemplate=template,
             )

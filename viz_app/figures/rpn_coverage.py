@@ -54,13 +54,29 @@ def real_objects(ground_truth: GroundTruth) -> Tensor:
 
 def recall_steps(replay: Replay, ground_truth: GroundTruth) -> list[RecallStep]:
     """Coverage of the objects (crowd regions left out) at each step of the RPN."""
-    ledger, trace = replay.proposals, replay.trace
-    objects = ground_truth.boxes[~ground_truth.crowd].to(ledger.boxes)
+    return [*unfiltered_steps(replay, ground_truth), *filtered_steps(replay, ground_truth)]
+
+
+def unfiltered_steps(replay: Replay, ground_truth: GroundTruth) -> list[RecallStep]:
+    """The steps that no threshold changes, and that take all N boxes: anchors and decoded boxes."""
+    parts = {"anchors": replay.trace.rpn.anchors, "decoded": replay.proposals.boxes}
+    return _steps(replay, ground_truth, parts)
+
+
+def filtered_steps(replay: Replay, ground_truth: GroundTruth) -> list[RecallStep]:
+    """The steps of the filter: after the top-n, after NMS, and the proposals."""
+    ledger = replay.proposals
     ranked = (ledger.fate != int(ProposalFate.BELOW_TOP_N)).nonzero().flatten()
-    steps = [("anchors", trace.rpn.anchors), ("decoded", ledger.boxes)]
-    for name, members in (("top-n", ranked), ("NMS", ledger.winners), ("proposals", ledger.kept)):
-        steps.append((name, ledger.boxes[members]))
-    return [RecallStep(name, len(boxes), _best(trace.to_image(boxes), objects)) for name, boxes in steps]
+    members = {"top-n": ranked, "NMS": ledger.winners, "proposals": ledger.kept}
+    return _steps(replay, ground_truth, {name: ledger.boxes[chosen] for name, chosen in members.items()})
+
+
+def _steps(replay: Replay, ground_truth: GroundTruth, parts: dict[str, Tensor]) -> list[RecallStep]:
+    objects = ground_truth.boxes[~ground_truth.crowd].to(replay.proposals.boxes)
+    return [
+        RecallStep(name, len(boxes), _best(replay.trace.to_image(boxes), objects))
+        for name, boxes in parts.items()
+    ]
 
 
 def _best(boxes: Tensor, objects: Tensor) -> Tensor:
