@@ -12,6 +12,7 @@ from detector.tracing.thresholds import Thresholds
 from viz_app import resources, state
 from viz_app.asking import ask_for_words
 from viz_app.choosing import REFUSED, choose_detector, choose_image
+from viz_app.downloads import clear_tables, offer_trace
 from viz_app.fetching import fetch
 from viz_app.knobs import threshold_sliders
 from viz_app.links import DEFAULT_MODEL
@@ -52,6 +53,7 @@ def choose_scene(box: DeltaGenerator) -> Scene | None:
         box: where problems are told.
     """
     state.follow_history()
+    clear_tables()
     with st.sidebar:
         wanted = choose_detector()
         questions = st.container()
@@ -70,6 +72,7 @@ def choose_scene(box: DeltaGenerator) -> Scene | None:
             st.caption(recorded_words(replayer.trace))
         else:
             thresholds = threshold_sliders(Thresholds.from_model(model.model), subject.detector.key)
+        offer_trace(replayer.trace)
     replay, unseen = replay_as_recorded(replayer, thresholds)
     if unseen:
         show_notice(box, f"{unseen}: shown is what the RPN did under the thresholds of the trace.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
-from viz_app import state
+from viz_app import downloads, state
 from viz_app.canvas.component import show_canvas
 from viz_app.figures.picture import legend_html
 from viz_app.knobs import set_box_thresholds
@@ -74,6 +74,7 @@ def show_picture(
         st.html(legend_html(drawn))
     if scale:
         st.html(scale)
+    downloads.offer(key, pixels, drawn, overlay)
     return event.pick
 
 
@@ -120,6 +121,7 @@ def select_row(
         required: one row is always selected, the first one to begin with.
         height: at most, in screen pixels; seven rows by default.
     """
+    downloads.note_table(key, table)
     event = st.dataframe(
         table,
         hide_index=True,
@@ -155,6 +157,7 @@ def linked_table(
         required: without a selection among the rows, the first one counts as selected.
         height: in screen pixels; seven rows by default.
     """
+    downloads.note_table(key, table)
     place = place_of(items, state.selection())
     content = hashlib.sha256("|".join(map(str, items)).encode()).hexdigest()[:12]
     drawn = state.table_key(f"{key}.{content}")

@@ -104,7 +104,7 @@ def sheet_html(sheet: Sheet) -> str:
         drawn = figure.to_html(full_html=False, include_plotlyjs=False, config={**CONFIG, "responsive": True})
         note = f"<p>{escape(panel.note)}</p>" if panel.note else ""
         legend = legend_html([group for group in panel.groups if len(group)])
-        title = f"<h2>{escape(panel.title)}</h2>"
+        title = f"<h2>{escape(panel.title)}</h2>" if panel.title else ""
         parts.append(f'<section>{title}<div class="picture">{drawn}</div>{legend}{note}</section>')
     words = "".join(f"<p>{escape(sentence)}</p>" for sentence in sheet.words)
     height, width = sheet.pixels.shape[1:]
@@ -149,7 +149,8 @@ def _draw_swatch(place: np.ndarray, group: BoxGroup) -> None:
 def _draw_panel(pixels: Tensor, panel: Panel, sides: tuple[int, int]) -> np.ndarray:
     drawing = draw_picture(pixels, panel.groups, overlay=panel.overlay, sides=sides)
     width = drawing.shape[1]
-    parts = [_text(Lettering(15, bold=True), [panel.title], width), drawing]
+    parts = [_text(Lettering(15, bold=True), [panel.title], width)] if panel.title else []
+    parts.append(drawing)
     drawn = [group for group in panel.groups if len(group)]
     if drawn:
         parts.append(draw_legend(drawn, width))

@@ -1,0 +1,56 @@
+"""What a page shows as files to take away: a picture as PNG or as a web page, a table as CSV, a trace."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+
+from viz_app.figures.picture import BoxGroup
+from viz_app.figures.sheet import Panel, Sheet, draw_sheet, sheet_html
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from detector.tracing.trace import Trace
+
+
+def picture_sheet(
+    title: str, pixels: Tensor, groups: Sequence[BoxGroup], overlay: Tensor | None = None
+) -> Sheet:
+    """One picture with its title and legend.
+
+    Args:
+        title: above it.
+        pixels: uint8 [3, H, W].
+        groups: boxes, image frame.
+        overlay: uint8 [h, w, 4] RGBA beneath them.
+    """
+    return Sheet(title, pixels, (Panel("", tuple(groups), overlay),))
+
+
+def sheet_png(sheet: Sheet) -> bytes:
+    """The sheet as a PNG file, drawn without a browser."""
+    return cv2.imencode(".png", cv2.cvtColor(draw_sheet(sheet), cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+def sheet_page(sheet: Sheet) -> bytes:
+    """The sheet as an HTML file that needs no network."""
+    return sheet_html(sheet).encode()
+
+
+def table_csv(table: pd.DataFrame) -> bytes:
+    """A table as CSV, UTF-8, with its column names and all digits."""
+    return table.to_csv(index=False).encode()
+
+
+def trace_bytes(trace: Trace) -> bytes:
+    """A trace as the file that `Trace.save` writes."""
+    with tempfile.TemporaryDirectory(prefix="boxscope-") as folder:
+        path = Path(folder) / "a.trace"
+        trace.save(path)
+        return path.read_bytes()
