@@ -112,6 +112,19 @@ def test_cell_and_field_are_drawn_in_the_image_frame(trace: Trace, maps: tuple[N
     assert len(edge) == 2
 
 
+def test_one_place_on_every_map_is_looked_at_from_further_and_further_away(
+    trace: Trace, maps: tuple[NamedMap, ...]
+) -> None:
+    fields = receptive_fields(shared_detector(RESNET).model, (128, 192))
+    rows = backbone_maps.cells_table(trace, maps, (64.0, 48.0), fields).to_dict("records")
+    assert [row["map"] for row in rows] == [one.label for one in maps]
+    assert [row["cell y, x"] for row in rows[:4]] == ["16, 21", "8, 11", "4, 5", "2, 3"]
+    assert rows[0]["receptive field, px"] == "35 × 35" and rows[1]["receptive field, px"] == "91 × 91"
+    assert rows[4]["norm"] == pytest.approx(float(maps[4].values[:, 16, 21].norm()))
+    unknown = backbone_maps.cells_table(trace, maps, (64.0, 48.0), None)
+    assert set(unknown["receptive field, px"]) == {""}
+
+
 @pytest.mark.parametrize("count", [1, 3, 13, 48, 60])
 def test_each_channel_of_the_sheet_is_where_it_says(count: int) -> None:
     values = torch.rand((count, 4, 6), generator=torch.Generator().manual_seed(count))

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 import streamlit as st
 from PIL import Image
+from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 from support.app import calm, counts, open_app, said
+from support.browser import PATIENCE_MS
+from support.browser import open_app as open_in_browser
 
 PATIENCE = 300
 VIEWS = ("Feature maps", "Weights", "Input")
@@ -25,7 +28,7 @@ def fresh_caches() -> Iterator[None]:
     st.cache_resource.clear()
 
 
-def page(model: str, trouble: str) -> None:
+def alone(model: str, trouble: str) -> None:
     """The page alone on one random image; runs inside AppTest, which takes the source of this function alone."""
     import dataclasses
 
@@ -67,7 +70,7 @@ def page(model: str, trouble: str) -> None:
 
 def open_page(model: str = "pyramid_per_class", trouble: str = "") -> AppTest:
     kwargs = {"model": model, "trouble": trouble}
-    return calm(AppTest.from_function(page, default_timeout=PATIENCE, kwargs=kwargs).run())
+    return calm(AppTest.from_function(alone, default_timeout=PATIENCE, kwargs=kwargs).run())
 
 
 def view(app: AppTest, name: str) -> AppTest:
@@ -172,3 +175,17 @@ def test_what_is_not_there_is_told_in_a_sentence(trouble: str, sentence: str) ->
     for name in VIEWS:
         told += words(view(app, name))
     assert sentence in told
+
+
+@pytest.mark.browser
+def test_a_click_on_a_map_selects_its_cell_and_puts_it_into_the_link(page: Page, app_url: str) -> None:
+    open_in_browser(page, f"{app_url}/backbone?image=scene_04.png")
+    page.get_by_test_id("stMain").get_by_text("Feature maps", exact=True).click()
+    cell = page.locator("p", has_text=", cell (")
+    expect(cell).to_contain_text("C2, cell (32, 32)", timeout=PATIENCE_MS)
+    box = page.locator(".stage").first.bounding_box()
+    assert box is not None
+    # 256 px and 64 cells on each side: three quarters to the right, one quarter down.
+    page.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.25)
+    expect(cell).to_contain_text("C2, cell (16, 48)", timeout=PATIENCE_MS)
+    expect(page).to_have_url(re.compile(rf"select=cell\.{16 * 64 + 48}\b"), timeout=PATIENCE_MS)

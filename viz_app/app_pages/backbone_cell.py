@@ -10,14 +10,14 @@ from detector.tracing.cells import Cell, cell_number, cell_of_anchor, cell_with_
 from viz_app import state
 from viz_app.app_pages.backbone_facts import fields_of
 from viz_app.figures.activations import cell_values_figure
-from viz_app.figures.backbone_maps import NamedMap, cell_at, cell_centre, named_maps
+from viz_app.figures.backbone_maps import NamedMap, cell_at, cell_centre, cells_table, named_maps
 from viz_app.figures.picture import CONFIG
 from viz_app.figures.words import size_words
 from viz_app.links import Selected
 from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:
-    from detector.tracing.receptive_field import FieldMap
+    from detector.tracing.receptive_field import FieldMap, ReceptiveFields
     from detector.tracing.trace import Trace
     from viz_app.scene import Scene
 
@@ -72,9 +72,11 @@ def tell_cell(
     st.markdown(f"**{one.label}, cell ({y}, {x})**: {words}")
     step_y, step_x = one.stride
     stride = f"{step_x:.4g} px" if step_x == step_y else f"{step_x:.4g} × {step_y:.4g} px"
-    field, reached = _field_words(scene, one, cell)
+    fields = _known_fields(scene)
+    field, reached = _field_words(scene, one, cell, fields)
     st.caption(f"Stride {stride}. {reached} Network frame, width × height.")
     st.plotly_chart(cell_values_figure(one.values, cell, channel), config=CONFIG, key="backbone.cell values")
+    _through_maps(scene, one, cell, fields)
     return field
 
 
@@ -97,19 +99,45 @@ def _typed(trace: Trace, one: NamedMap) -> None:
     select_cell(trace, one, (y, x))
 
 
-def _field_words(scene: Scene, one: NamedMap, cell: tuple[int, int]) -> tuple[FieldMap | None, str]:
+def _known_fields(scene: Scene) -> ReceptiveFields | str:
+    """The receptive fields of all maps, or a sentence on why they are not known."""
     height, width = scene.trace.input.tensor.shape[-2:]
     try:
-        field = one.field(fields_of(scene.detector.model, (height, width)))
+        return fields_of(scene.detector.model, (height, width))
     except ValueError as problem:
-        return None, literal(as_sentence(problem))
-    if field is None or len(field.rows) != one.size[0] or len(field.columns) != one.size[1]:
+        return literal(as_sentence(problem))
+
+
+def _field_words(
+    scene: Scene, one: NamedMap, cell: tuple[int, int], fields: ReceptiveFields | str
+) -> tuple[FieldMap | None, str]:
+    if isinstance(fields, str):
+        return None, fields
+    field = one.field(fields)
+    if field is None or (len(field.rows), len(field.columns)) != one.size:
         return None, "Its receptive field is not known."
     box = field.box(*cell)
     if float(box[2]) == 0:
         return field, "It reads nothing but padding."
+    height, width = scene.trace.input.tensor.shape[-2:]
     reached = f"Receptive field {size_words(box)} px of {width} × {height}"
     if field.unknown:
         reached += f" at most ({literal(', '.join(field.unknown))} cannot be followed)"
     gates = " Averages over the whole map reach it, too." if field.gated else ""
     return field, f"{reached}.{gates}"
+
+
+def _through_maps(scene: Scene, one: NamedMap, cell: tuple[int, int], fields: ReceptiveFields | str) -> None:
+    point = cell_centre(scene.trace, one, cell)
+    known = None if isinstance(fields, str) else fields
+    st.caption("The same place on every map:")
+    st.dataframe(
+        cells_table(scene.trace, named_maps(scene.trace), point, known),
+        hide_index=True,
+        column_config={
+            "stride, px": st.column_config.NumberColumn(format="%.3g", help="network frame"),
+            "receptive field, px": st.column_config.TextColumn(help="width × height, network frame"),
+            "norm": st.column_config.NumberColumn(format="%.3g", help="of all channels at this cell"),
+        },
+        height="content",
+    )

@@ -109,7 +109,7 @@ def _shares(maps: Tensor) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def cell_values_figure(
-    maps: Tensor, cell: tuple[int, int], channel: int | None = None, *, height: int = 260
+    maps: Tensor, cell: tuple[int, int], channel: int | None = None, *, height: int = 190
 ) -> go.Figure:
     """What every channel of float [C, h, w] says at a cell (y, x); the chosen channel stands out."""
     values = maps[:, cell[0], cell[1]].detach().float().cpu().numpy()

@@ -7,11 +7,13 @@ point (x, y) times the stride, as its anchors do; it is painted around that poin
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log2
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -89,6 +91,30 @@ def cell_centre(trace: Trace, one: NamedMap, cell: tuple[int, int]) -> tuple[flo
     """The point (x, y) that a cell stands for, image frame."""
     (height, width), (rows, columns) = trace.input.image_size, trace.input.network_size
     return cell[1] * one.stride[1] * width / columns, cell[0] * one.stride[0] * height / rows
+
+
+def cells_table(
+    trace: Trace, maps: Sequence[NamedMap], point: tuple[float, float], fields: ReceptiveFields | None
+) -> pd.DataFrame:
+    """One row for each map: the cell that stands for a point (x, y), image frame, and what it looks at.
+
+    The receptive field is width × height in px, network frame; empty where `fields` do not know it.
+    """
+    rows = []
+    for one in maps:
+        y, x = cell_at(trace, one, point)
+        field = None if fields is None else one.field(fields)
+        known = field is not None and (len(field.rows), len(field.columns)) == one.size
+        rows.append(
+            {
+                "map": one.label,
+                "cell y, x": f"{y}, {x}",
+                "stride, px": max(one.stride),
+                "receptive field, px": size_words(field.box(y, x)) if field is not None and known else "",
+                "norm": float(one.values[:, y, x].float().norm()),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def map_layer(trace: Trace, one: NamedMap, values: Tensor, *, opacity: float) -> Tensor:
