@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from support.models import random_image, shared_detector, single_map_detector
 from torch import Tensor
 from torchvision.ops import roi_align
 
-from detector import Trace, capture
+from detector import capture
 from detector.tracing.roi_grid import PoolingRule, SamplingGrid, map_scale, pooling_rule, sampling_grid
 
 ROWS, COLUMNS = 20, 26
@@ -35,7 +36,7 @@ def read(values: Tensor, grid: SamplingGrid) -> Tensor:
     return out / max(n * m, 1)
 
 
-def bare_trace(scale: float) -> Trace:
+def bare_trace(scale: float) -> Any:
     """Just enough of a trace: one map of 20 x 26 cells."""
     size = (round(ROWS / scale), round(COLUMNS / scale))
     return SimpleNamespace(

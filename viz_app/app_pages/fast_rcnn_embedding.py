@@ -47,7 +47,8 @@ def beside(scene: Scene) -> Shown:
         label_visibility="collapsed",
     )
     roi = selected_roi(replay, state.selection())
-    labels, plane = labels_of(replay, by or "predicted"), _plane(replay.head.embedding)
+    color: ColorBy = "true" if by == "true" else "predicted"
+    labels, plane = labels_of(replay, color), _plane(replay.head.embedding)
     table = f"fast_rcnn.embedding.{image_key(scene.trace)}.{by}"
     key = state.table_key(table)
     st.plotly_chart(

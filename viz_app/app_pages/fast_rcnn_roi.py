@@ -205,9 +205,10 @@ def _crop(scene: Scene, roi: int) -> None:
 
 def _features(scene: Scene, features: Tensor, roi: int) -> None:
     channels = channels_by_energy(features)
+    options = [*REDUCTIONS, *channels.tolist()]
     shown = st.selectbox(
         "Channel",
-        [*REDUCTIONS, *channels.tolist()],
+        options,
         format_func=lambda name: (
             f"{name} of all {len(channels)}" if isinstance(name, str) else f"channel {name}"
         ),

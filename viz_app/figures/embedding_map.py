@@ -90,13 +90,13 @@ def clicked_roi(points: Sequence[dict[str, Any]]) -> int | None:
     return None
 
 
-def _series(labels: Tensor, categories: Sequence[str]) -> list[tuple[str, str, str, Tensor]]:
+def _series(labels: Tensor, categories: tuple[str, ...]) -> list[tuple[str, str, str, Tensor]]:
     """Name, colour, symbol and members of each category, the background first; rare ones end as `others`."""
     counts = torch.bincount(labels, minlength=len(categories))
     counts[0] = 0
     named = [label for label in counts.argsort(descending=True, stable=True).tolist() if counts[label]]
     series = [("background", GREY, "circle", (labels == 0).nonzero().flatten())]
-    for label in named[:_MOST_NAMED]:
+    for label in map(int, named[:_MOST_NAMED]):
         members = (labels == label).nonzero().flatten()
         place = (label - 1) % len(_SYMBOLS)
         series.append((categories[label], category_color(label - 1), _SYMBOLS[place], members))

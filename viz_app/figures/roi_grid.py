@@ -7,7 +7,7 @@ from torch import Tensor
 
 from detector.tracing.roi_grid import SamplingGrid
 from detector.tracing.trace import Trace
-from viz_app.figures.palette import DARK_HALO, YELLOW
+from viz_app.figures.palette import YELLOW
 from viz_app.figures.picture import BoxGroup
 
 _DOT = 0.07  # half a dot's side, as a share of the distance of two points
@@ -28,7 +28,7 @@ def grid_groups(trace: Trace, grid: SamplingGrid, values: Tensor | None = None) 
         + ("" if values is None else f"<br>pooled value {float(values.reshape(-1)[place]):.4f}")
         for place in range(rows * columns)
     )
-    groups = [BoxGroup(bins, "bins", "#FFFFFF", width=1, opacity=0.9, halo=DARK_HALO, hover=hover)]
+    groups = [BoxGroup(bins, "bins", "#FFFFFF", width=1, opacity=0.9, hover=hover)]
     if down * across:
         groups.append(_dots(trace, grid))
     return groups
@@ -40,4 +40,4 @@ def _dots(trace: Trace, grid: SamplingGrid) -> BoxGroup:
     half = _DOT * float((sides / torch.tensor(grid.points.shape[3:1:-1])).min())
     points = grid.points.reshape(-1, 2)
     boxes = trace.to_image(torch.cat((points - half, points + half), dim=1))
-    return BoxGroup(boxes, "sample points", YELLOW, width=2.5)
+    return BoxGroup(boxes, "sample points", YELLOW, width=1.5)
