@@ -25,6 +25,7 @@ from viz_app.figures import (
     match_matrix,
     module_tree,
     outcome_tables,
+    outcome_text,
     palette,
     path,
     score_tables,
@@ -132,6 +133,20 @@ def test_the_table_of_detections_gives_the_iou_of_each_match() -> None:
             assert quality == f"{iou(*boxes):.2f}"
         elif matches == "no object":
             assert quality == ""
+
+
+def test_recall_and_precision_are_told_with_their_counts() -> None:
+    diagnosis = diagnosed()
+    found, objects = len(diagnosis.verdicts) - len(diagnosis.lost), len(diagnosis.verdicts)
+    false = len(diagnosis.false_positives)
+    text = outcome_text.match_text(diagnosis)
+    assert rf"\frac{{{found}}}{{{objects}}}={found / objects:.2f}" in text
+    assert rf"\frac{{{found}}}{{{found + false}}}={found / (found + false):.2f}" in text
+    crowd = int((diagnosis.matches.object_of == 1).sum())
+    assert f"**{crowd}** lie in crowd regions" in text
+    assert text.splitlines().count("$$") == 2
+    none = GroundTruth(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64))
+    assert "undefined" in outcome_text.match_text(diagnose(diagnosis.replay, none))
 
 
 # --- the matrix ---
@@ -305,11 +320,18 @@ def test_the_path_counts_what_the_replay_counts(name: str) -> None:
     assert not np.array_equal(steps["Image"].thumbnail, steps["Detections"].thumbnail)
 
 
-def test_a_path_that_ends_early_and_a_trace_without_maps_are_drawn_too() -> None:
+def test_a_path_that_ends_early_is_drawn_to_its_end() -> None:
     replayer = replayer_of("pyramid_per_class")
     empty = replayer.replay(replayer.trace.thresholds.replace(rpn_score=1.0))
     counts = {step.title: step.count for step in path.path_steps(empty)}
     assert counts["Proposals"] == "0 proposals" and counts["Detections"] == "0 detections"
+
+
+def test_a_trace_without_maps_leaves_that_step_out() -> None:
+    trace = replayer_of("pyramid_per_class").trace
+    bare = dataclasses.replace(trace, backbone=dataclasses.replace(trace.backbone, body={}, pyramid={}))
+    titles = [step.title for step in path.path_steps(Replayer(bare).replay())]
+    assert "Pyramid" not in titles and len(titles) == 6
 
 
 # --- nothing detected ---

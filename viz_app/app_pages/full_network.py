@@ -23,7 +23,7 @@ from viz_app.figures.outcome_tables import (
     object_table,
     verdict_word,
 )
-from viz_app.figures.outcome_text import no_detection_words, outcome_text, outcome_words
+from viz_app.figures.outcome_text import match_text, no_detection_words, outcome_text, outcome_words
 from viz_app.knobs import move_sliders
 from viz_app.links import Selected
 from viz_app.problems import literal
@@ -54,6 +54,8 @@ def render(scene: Scene) -> None:
         _picture(scene)
     with st.expander(f"What happens here: {outcome_words(scene.replay)}."):
         st.markdown(outcome_text(scene.replay))
+        if scene.diagnosis is not None:
+            st.markdown(match_text(scene.diagnosis))
     show_views(scene, state.selection())
 
 

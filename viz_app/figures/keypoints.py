@@ -77,7 +77,8 @@ def keypoint_figure(replay: Replay, detection: int, joint: int) -> go.Figure | N
     logits, place = replay.trace.detections.keypoint_logits, captured_place(replay)[detection]
     if logits is None or place < 0:
         return None
-    return cell_heatmap(logits[place, joint], height=320, unit="logit")
+    figure = cell_heatmap(logits[place, joint], height=320, unit="logit")
+    return figure.update_traces(xgap=0, ygap=0)
 
 
 def _draw(layer: np.ndarray, points: np.ndarray, color: str) -> None:

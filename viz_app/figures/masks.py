@@ -83,7 +83,7 @@ def mask_figure(replay: Replay, detection: int) -> go.Figure | None:
     if raw is None:
         return None
     figure = cell_heatmap(raw, height=320, unit="probability of the mask")
-    figure.update_traces(zmin=0, zmax=1)
+    figure.update_traces(zmin=0, zmax=1, xgap=0, ygap=0)
     return figure
 
 

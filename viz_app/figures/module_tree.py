@@ -19,6 +19,7 @@ DEEPEST = 3
 _INDENT = "\u2003"
 _MOST_SHAPES = 3
 _STAGE_COLORS = {"transform": GREY, "backbone": ACCENT, "rpn": ORANGE, "roi_heads": GREEN}
+_WHOLE = "#5B6470"
 _MEBI = 2**20
 
 
@@ -69,8 +70,8 @@ def time_figure(profile: Profile, deepest: int = DEEPEST, height: int = 240) -> 
         parents=["", *(_parent(part, names) for part in shown)],
         values=[part.seconds * 1000 for part in (whole, *shown)],
         branchvalues="total",
-        marker={"colors": ["rgba(128,128,128,0.15)", *(_color(part) for part in shown)]},
-        insidetextfont={"color": [GREY, *(text_on(_color(part)) for part in shown)]},
+        marker={"colors": [_WHOLE, *(_color(part) for part in shown)]},
+        insidetextfont={"color": [text_on(_WHOLE), *(text_on(_color(part)) for part in shown)]},
         text=[_hover(part, whole) for part in (whole, *shown)],
         hovertemplate="%{text}<extra></extra>",
         texttemplate="%{label}  %{percentRoot:.0%}",

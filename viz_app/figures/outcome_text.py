@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from detector.explaining.first_detection import strongest_slot
 from detector.tracing.filters import DetectionFate, ProposalFate
+from viz_app.figures.words import latex_count, plural
 from viz_app.problems import literal
 
 if TYPE_CHECKING:
+    from detector.explaining.ladder import Diagnosis
     from detector.tracing.replay import Replay
 
 _SOURCES = "Ren et al. 2015, *Faster R-CNN*, section 3; Girshick 2015, *Fast R-CNN*, section 2."
@@ -45,6 +47,33 @@ def outcome_text(replay: Replay) -> str:
         f"and **{counts[DetectionFate.KEPT]:,}** are detections.",
     )
     return "\n".join(f"{number}. {point}" for number, point in enumerate(points, 1)) + f"\n\n{_SOURCES}"
+
+
+def match_text(diagnosis: Diagnosis) -> str:
+    """How detections and objects are matched, in Markdown with this image's own numbers."""
+    objects, found = len(diagnosis.verdicts), len(diagnosis.verdicts) - len(diagnosis.lost)
+    detections, false = len(diagnosis.replay.labels), len(diagnosis.false_positives)
+    counted = found + false
+    crowd = detections - counted
+    ignored = f" **{crowd:,}** lie in crowd regions and count neither way." if crowd else ""
+    lines = [
+        "**Detections against objects.** Best score first, each detection takes the object of its category that it "
+        f"overlaps most, if the IoU is at least {diagnosis.iou:g} and no better detection has it: **{found:,}** of "
+        f"{plural(objects, 'object')} found, **{false:,}** of {plural(detections, 'detection')} false.{ignored}",
+        "$$",
+        r"\mathrm{IoU}=\frac{|A\cap B|}{|A\cup B|}\qquad"
+        rf"\mathrm{{recall}}={_ratio(found, objects)}\qquad\mathrm{{precision}}={_ratio(found, counted)}",
+        "$$",
+        "The matching is that of COCO's evaluation.",
+    ]
+    return "\n".join(lines)
+
+
+def _ratio(part: int, whole: int) -> str:
+    """A share as a formula; of nothing there is none."""
+    if whole == 0:
+        return r"\text{undefined}"
+    return rf"\frac{{{latex_count(part)}}}{{{latex_count(whole)}}}={part / whole:.2f}"
 
 
 def no_detection_words(replay: Replay) -> str:

@@ -16,7 +16,7 @@ CSS = Path(__file__).with_name("strip.css").read_text(encoding="utf-8")
 _STAGES = len(Stage)
 # Of the way from the last stage that has the object to the one that loses it; nearer for the last stage,
 # where the reason has to stand between the cross and the edge.
-_CROSS_AT = {False: 0.55, True: 0.35}
+_CROSS_AT = {False: 0.55, True: 0.2}
 _START = 1.8
 _LONG = 7
 _MOST_NAMED = 2

@@ -1,0 +1,42 @@
+"""Full network under a real pointer: a cell of the matrix selects, the path leads on, nothing is forgotten."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from support.browser import PATIENCE_MS, open_app, wait_until_idle
+
+pytestmark = pytest.mark.browser
+
+
+def look(page: Page, view: str) -> None:
+    page.get_by_test_id("stButtonGroup").locator("button").filter(has_text=view).click()
+    wait_until_idle(page)
+
+
+def test_a_cell_of_the_matrix_selects_its_detection_and_then_its_object(page: Page, app_url: str) -> None:
+    open_app(page, app_url)
+    look(page, "Matches")
+    # Invisible squares over the cells; they are drawn anew after each click.
+    pair = page.get_by_test_id("stPlotlyChart").locator(".scatterlayer .points path.point").first
+    for selected in (r"select=detection\.\d+\.\d+", r"select=object\.\d+"):
+        pair.click(force=True, timeout=PATIENCE_MS)
+        expect(page).to_have_url(re.compile(selected), timeout=PATIENCE_MS)
+        wait_until_idle(page)
+
+
+def test_the_path_leads_to_a_stage_and_keeps_the_thresholds(page: Page, app_url: str) -> None:
+    open_app(page, f"{app_url}/?box_score=0.35")
+    page.evaluate("window.sameDocument = true")
+    page.get_by_test_id("stPageLink").filter(has_text="open").nth(3).click()
+    expect(page).to_have_url(re.compile(r"/rpn\?.*box_score=0\.35"), timeout=PATIENCE_MS)
+    assert page.evaluate("window.sameDocument") is True
+
+
+def test_a_button_brings_a_detection_back(page: Page, app_url: str) -> None:
+    open_app(page, f"{app_url}/?box_score=1.0")
+    count = page.locator('[data-stage="detections"] .count')
+    expect(count).to_have_text("0", timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Show the strongest").click()
+    expect(count).not_to_have_text("0", timeout=PATIENCE_MS)
+    expect(page).to_have_url(re.compile(r"box_score=0\.\d+"))
