@@ -128,8 +128,8 @@ def test_the_filter_step_by_step_and_at_other_floors() -> None:
     test.segmented_control(key="rpn.filter").set_value("step by step")
     run(test)
     winners = len(ledger(test).winners)
-    assert f"NMS {winners:,}" in test.segmented_control(key="rpn.step").options
-    test.segmented_control(key="rpn.step").set_value("NMS")
+    assert f"NMS {winners:,}" in test.pills(key="rpn.step").options
+    test.pills(key="rpn.step").set_value("NMS")
     run(test)
     assert table_with(test, "fate")["anchor"].tolist() == ledger(test).winners[:200].tolist()
     test.segmented_control(key="rpn.filter").set_value("score floors")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -396,6 +397,20 @@ def test_a_victory_holds_all_that_the_winner_suppressed_by_overlap_and_gap() -> 
         table = rpn_duels.victory_table(replay, found)
         assert table["anchor"].tolist() == rpn_duels.victory_anchors(found).tolist()
         assert table["NMS"].tolist() == ["won"] + ["suppressed"] * len(found.lost)
+
+
+def test_equal_scores_have_winners_and_no_gap() -> None:
+    trace = replayed().trace
+    tied = replace(trace, rpn=replace(trace.rpn, objectness=torch.zeros_like(trace.rpn.objectness)))
+    replay = Replayer(tied, shared_detector("pyramid_per_class")).replay()
+    lost = replay.proposals.with_fate(ProposalFate.SUPPRESSED)
+    assert len(lost) > 0
+    for loser in lost[:10].tolist():
+        found = rpn_duels.victory(replay, loser)
+        assert found is not None and loser in found.lost.tolist()
+        assert found.gaps.tolist() == [0] * len(found.lost)
+    left = [len(step.left) for step in rpn_filter.filter_steps(replay)]
+    assert left == sorted(left, reverse=True) and left[-1] == len(replay.proposals.kept)
 
 
 def test_a_duel_is_drawn_from_both_sides() -> None:

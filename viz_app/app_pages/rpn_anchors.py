@@ -16,6 +16,7 @@ from viz_app.figures.anchors import (
     cell_anchors,
     cell_at,
     cell_table,
+    cells_through_levels,
     centres_overlay,
     chosen_cell,
 )
@@ -36,8 +37,9 @@ def anchors_view(scene: Scene) -> Drawn:
     level, centres, clicks = _controls(scene)
     cell = chosen_cell(trace, state.selection())
     anchors = cell_anchors(trace, cell, level)
+    shown = cell if level is None else cells_through_levels(trace, cell)[level]
     st.caption(
-        f"{len(anchors)} anchors around cell ({cell.y}, {cell.x}) of level {cell.level}"
+        f"{len(anchors)} anchors around cell ({shown.y}, {shown.x}) of level {shown.level}"
         + (", and around the nearest cell of every other level." if level is None else ".")
     )
     linked_table(

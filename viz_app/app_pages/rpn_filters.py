@@ -87,7 +87,7 @@ def _fates(scene: Scene) -> tuple[list[BoxGroup], Tensor, Tensor]:
 def _steps(scene: Scene) -> tuple[list[BoxGroup], Tensor, Tensor]:
     """Boxes after one step, and those that it removed: groups, rows of the table, and what is charted."""
     steps = {step.name: step for step in filter_steps(scene.replay)}
-    name = st.segmented_control(
+    name = st.pills(
         "Boxes left after each step",
         list(steps),
         default="limit",

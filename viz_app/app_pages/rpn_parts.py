@@ -119,8 +119,8 @@ def selected_details(scene: Scene) -> None:
             "rpn.duels",
             {
                 "objectness": PROBABILITY,
-                "score gap": st.column_config.NumberColumn(format="%.3f"),
-                "IoU": st.column_config.NumberColumn(format="%.3f", help="network frame"),
+                "score gap": st.column_config.NumberColumn(format="%.3f", help="to the winner"),
+                "IoU": st.column_config.NumberColumn(format="%.3f", help="with the winner, network frame"),
                 "anchor": ANCHOR,
             },
         )

@@ -24,8 +24,8 @@ from viz_app.figures.palette import (
     ACCENT,
     DARK_HALO,
     LIGHT_HALO,
-    ORANGE,
     SELECTED,
+    VERMILLION,
     fate_words,
     with_alpha,
 )
@@ -190,12 +190,13 @@ def top_groups(
     rest = {"hover": anchor_hover(replay, anchors), "items": anchor_items(anchors)}
     start = trace.to_image(trace.rpn.anchors[anchors])
     clipped = trace.to_image(replay.proposals.boxes[anchors])
+    # Inside the image both are the same: dashes on top let the solid line through.
     groups = {
         "anchors": BoxGroup(start, "anchors", "#FFFFFF", dash="dot", width=1.5, halo=DARK_HALO, **rest),
-        "moved": BoxGroup(
-            moved_boxes(replay, anchors), "moved by their deltas", ORANGE, dash="dash", width=1.5, **rest
-        ),
         "clipped": BoxGroup(clipped, "moved and clipped", ACCENT, width=2, **rest),
+        "moved": BoxGroup(
+            moved_boxes(replay, anchors), "moved by their deltas", VERMILLION, dash="dash", width=1.5, **rest
+        ),
     }
     return [group for name, group in groups.items() if name in shown]
 

@@ -115,15 +115,15 @@ def victory_anchors(found: Victory) -> Tensor:
 
 
 def victory_table(replay: Replay, found: Victory) -> pd.DataFrame:
-    """The winner and, below it, one row for each box that it suppressed."""
+    """The winner and, below it, one row for each box that it suppressed: score gap to the winner, and overlap."""
     trace, anchors = replay.trace, victory_anchors(found)
     boxes = trace.to_image(replay.proposals.boxes[anchors]).tolist()
     return pd.DataFrame(
         {
             "NMS": ["won", *["suppressed"] * len(found.lost)],
             "objectness": replay.proposals.scores[anchors].float().tolist(),
-            "score gap": [None, *found.gaps.float().tolist()],
-            "IoU": [None, *found.ious.float().tolist()],
+            "score gap": [0.0, *found.gaps.float().tolist()],
+            "IoU": [1.0, *found.ious.float().tolist()],
             "box, px": [size_words(box) for box in boxes],
             "anchor": anchors.tolist(),
         }
