@@ -62,6 +62,16 @@ def test_a_cell_is_found_again_where_it_looks(trace: Trace, maps: tuple[NamedMap
     assert backbone_maps.cell_at(trace, maps[0], (-50.0, 1e6)) == (31, 0)
 
 
+def test_an_odd_number_of_cells_is_as_far_apart_as_its_anchors(
+    trace: Trace, maps: tuple[NamedMap, ...]
+) -> None:
+    odd = dataclasses.replace(
+        trace.backbone, body={}, pyramid={"0": torch.rand(2, 5, 7), "1": torch.rand(2, 3, 3)}
+    )
+    fine, coarse = named_maps(dataclasses.replace(trace, backbone=odd))  # 128 x 192 px
+    assert (fine.stride, coarse.stride) == ((25, 27), (42, 64))
+
+
 def test_cells_stand_where_their_anchors_are_centred(trace: Trace, maps: tuple[NamedMap, ...]) -> None:
     centres = (trace.to_image(trace.rpn.anchors)[:, :2] + trace.to_image(trace.rpn.anchors)[:, 2:]) / 2
     for index in range(0, len(centres), 97):

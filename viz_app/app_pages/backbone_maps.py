@@ -38,7 +38,6 @@ from viz_app.figures.words import shape_words
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from detector.tracing.receptive_field import FieldMap
     from detector.tracing.trace import Trace
     from viz_app.scene import Scene
 
@@ -71,7 +70,7 @@ def feature_maps(scene: Scene) -> None:
             "This trace was stored without its feature maps. Store it with `features=True`, or open the image."
         )
         return
-    columns = st.columns([0.42, 0.36, 0.22], gap="medium", vertical_alignment="bottom")
+    columns = st.columns([0.53, 0.28, 0.19], gap="small", vertical_alignment="bottom")
     with columns[0]:
         one = _choose_map(scene.trace, maps)
     with columns[1]:
@@ -97,8 +96,16 @@ def _one_map(scene: Scene, one: NamedMap, shown: Reduction | int, opacity: float
         said = f"{_shown_words(shown)} **{float(values[cell]):.4g}**"
         field = tell_cell(scene, one, cell, said, shown if isinstance(shown, int) else None)
     with left, st.container(border=True, height="stretch"):
-        _picture(scene.trace, one, cell, field, map_layer(scene.trace, one, values, opacity=opacity))
-        st.html(viridis_scale_html(*finite_range(values), f"{one.label}, {_shown_words(shown)}"))
+        scale = viridis_scale_html(*finite_range(values), f"{one.label}, {_shown_words(shown)}")
+        layer = map_layer(scene.trace, one, values, opacity=opacity)
+        show_picture(
+            scene.trace.input.pixels,
+            cell_groups(scene.trace, one, cell, field),
+            key="backbone.map picture",
+            overlay=layer,
+            scale=scale,
+            on_pick=lambda x, y: select_cell(scene.trace, one, cell_at(scene.trace, one, (x, y))),
+        )
 
 
 def _choose_map(trace: Trace, maps: tuple[NamedMap, ...]) -> NamedMap:
@@ -151,23 +158,6 @@ def _shown_words(shown: Reduction | int) -> str:
 
 def _shown_values(one: NamedMap, shown: Reduction | int) -> Tensor:
     return one.values[shown].float() if isinstance(shown, int) else reduce_channels(one.values, shown)
-
-
-def _picture(
-    trace: Trace,
-    one: NamedMap,
-    cell: tuple[int, int],
-    field: FieldMap | None,
-    layer: Tensor,
-) -> None:
-    groups = cell_groups(trace, one, cell, field)
-    show_picture(
-        trace.input.pixels,
-        groups,
-        key="backbone.map picture",
-        overlay=layer,
-        on_pick=lambda x, y: select_cell(trace, one, cell_at(trace, one, (x, y))),
-    )
 
 
 def _thumbnails(maps: tuple[NamedMap, ...]) -> None:

@@ -36,7 +36,7 @@ class NamedMap:
         key: its name in the trace.
         level: its place among the maps that the RPN slides over; None for a map of the body.
         values: float [C, h, w].
-        stride: input pixels between neighbouring cells along y and x.
+        stride: whole input pixels between neighbouring cells along y and x, as its anchors are placed.
     """
 
     label: str
@@ -75,8 +75,9 @@ def named_maps(trace: Trace) -> tuple[NamedMap, ...]:
 
 
 def _stride(trace: Trace, values: Tensor) -> tuple[float, float]:
+    # Rounded down, as the anchor generator does it: the 13 cells of P6 on 800 px are 61 px apart for it.
     height, width = trace.input.tensor.shape[-2:]
-    return height / values.shape[-2], width / values.shape[-1]
+    return float(height // values.shape[-2]), float(width // values.shape[-1])
 
 
 def cell_at(trace: Trace, one: NamedMap, point: tuple[float, float]) -> tuple[int, int]:
