@@ -23,5 +23,8 @@ replay = replayer("scene_01.png").replay()
 event = show_canvas(
     replay.trace.input.pixels, overview_groups(replay), key="canvas", preview=preview_of(replay)
 )
+st.session_state.run = st.session_state.get("run", 0) + 1
+st.text(f"run {st.session_state.run}")
+st.button("again")
 if event.pick or event.drawn or event.thresholds:
     st.text("event " + json.dumps(asdict(event)))

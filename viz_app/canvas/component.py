@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from viz_app.figures.picture import BoxGroup
 
 _FOLDER = Path(__file__).parent
-_SCRIPTS = ("packet.js", "preview.js", "paint.js", "view.js", "canvas.js")
+_SCRIPTS = (
+    "packet.js", "boxes.js", "preview.js", "knobs.js", "paint.js", "view.js", "gestures.js", "canvas.js"
+)  # fmt: skip
 _MOST_PICKED = 100
 
 
@@ -56,7 +58,7 @@ def show_canvas(
         overlay: uint8 [h, w, 4] RGBA, stretched over the image, beneath the boxes.
         selected: (group, place in the group) of the box to point out.
         preview: candidates whose score and NMS thresholds can be moved on the canvas.
-        draw: dragging draws a box from the start; otherwise a button of the canvas switches to it.
+        draw: the page wants boxes drawn: dragging draws one, and a button of the canvas switches back to panning.
         on_event: called before the page is drawn again, so that all of it can follow.
     """
     groups = list(groups)

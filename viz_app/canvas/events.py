@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import torch
 
 from viz_app.figures.picture import BoxGroup
+
+_LARGEST = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ def _thresholds(sent: object) -> tuple[float, float] | None:
 def _numbers(sent: object, count: int) -> Any:  # noqa: ANN401 - a tuple of `count` floats, or None
     if not isinstance(sent, list) or len(sent) != count:
         return None
-    if not all(isinstance(value, int | float) and math.isfinite(value) for value in sent):
+    # A whole number beyond this does not fit a float: asking whether it is finite would raise.
+    if not all(isinstance(value, int | float) and abs(value) < _LARGEST for value in sent):
         return None
     return tuple(float(value) for value in sent)

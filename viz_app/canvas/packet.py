@@ -12,12 +12,14 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from torch import Tensor
 
+from detector.tracing.trace import Size
 from viz_app.canvas.candidates import Preview
-from viz_app.figures.picture import BoxGroup, display_size, jpeg_bytes, png_bytes
+from viz_app.canvas.encoded import image_file, raster_file
+from viz_app.figures.palette import rgba
+from viz_app.figures.picture import BoxGroup, png_bytes
 
 MOST_DRAWN = 10_000
 _MOST_LABELS = 200
@@ -41,25 +43,26 @@ def pack(
         overlay: uint8 [h, w, 4] RGBA, stretched over the image, beneath the boxes.
         selected: (group, place in the group) of the box to point out.
         preview: candidates whose thresholds can be moved on the canvas.
-        draw: dragging draws a box from the start.
+        draw: dragging draws a box.
     """
     painted = _too_many(groups)
     sent = [group for number, group in enumerate(groups) if number not in painted]
-    parts: dict[str, bytes] = {"image": jpeg_bytes(pixels)}
+    parts: dict[str, bytes] = {"image": image_file(pixels)}
     if overlay is not None:
         parts["overlay"] = png_bytes(overlay)
     if painted:
-        size = (int(pixels.shape[1]), int(pixels.shape[2]))
-        parts["raster"] = png_bytes(raster([groups[number] for number in painted], size))
+        parts["raster"] = raster_file([groups[number] for number in painted], _size(pixels))
     parts["boxes"] = b"".join(_floats(group.boxes) for group in sent)
     if preview is not None:
         parts |= {"shown": _floats(preview.shown), "candidates": _floats(preview.boxes)}
         parts |= {"scores": _floats(preview.scores), "labels": _floats(preview.labels)}
     header = {
-        "size": [int(pixels.shape[1]), int(pixels.shape[2])],
+        "size": _size(pixels),
         "picture": hashlib.sha256(parts["image"]).hexdigest()[:16],
         "groups": [_style(group, number in painted) for number, group in enumerate(groups)],
+        "drawn": hashlib.sha256(parts["boxes"]).hexdigest()[:16],
         "selected": selected,
+        "pointed": None if selected is None else _corners(groups[selected[0]].boxes[selected[1]]),
         "draw": draw,
         "preview": None if preview is None else _knobs(preview),
         "words": in_words(groups),
@@ -87,24 +90,8 @@ def in_words(groups: Sequence[BoxGroup]) -> str:
     return ". ".join(said) + "." if said else "The image without boxes."
 
 
-def raster(groups: Sequence[BoxGroup], size: tuple[int, int]) -> Tensor:
-    """The outlines of very many boxes as one picture, uint8 [h, w, 4] RGBA, at the size images are sent in.
-
-    Args:
-        groups: what is drawn, in this order.
-        size: height and width of the image the boxes lie in.
-    """
-    import torch
-
-    height, width = (max(1, 2 * side) if max(size) <= 800 else side for side in display_size(size))
-    scale = np.array([width / size[1], height / size[0]] * 2)
-    canvas = np.zeros((height, width, 4), np.uint8)
-    for group in groups:
-        red, green, blue = (int(group.color[start : start + 2], 16) for start in (1, 3, 5))
-        corners = np.rint(group.boxes.detach().cpu().double().numpy() * scale).astype(int)
-        for x1, y1, x2, y2 in corners.tolist():
-            cv2.rectangle(canvas, (x1, y1), (x2, y2), (red, green, blue, int(255 * group.opacity)), 1)
-    return torch.from_numpy(canvas)
+def _size(pixels: Tensor) -> Size:
+    return int(pixels.shape[1]), int(pixels.shape[2])
 
 
 def _too_many(groups: Sequence[BoxGroup]) -> list[int]:
@@ -119,19 +106,23 @@ def _too_many(groups: Sequence[BoxGroup]) -> list[int]:
 
 
 def _style(group: BoxGroup, painted: bool) -> dict[str, Any]:
-    few = len(group) <= MOST_DRAWN and not painted
     return {
         "name": group.name,
         "count": 0 if painted else len(group),
         "color": group.color,
         "dash": group.dash,
         "width": group.width,
-        "halo": group.halo,
+        "halo": None if group.halo is None else _rgba(group.halo),
         "opacity": group.opacity,
-        "hover": _lines(group.hover) if few else [],
-        "labels": _lines(group.labels[:_MOST_LABELS]) if few else [],
+        "hover": [] if painted else _lines(group.hover),
+        "labels": [] if painted else _lines(group.labels[:_MOST_LABELS]),
         "picks": bool(group.hover or group.items) and not painted,
     }
+
+
+def _rgba(color: str) -> dict[str, Any]:
+    (red, green, blue), alpha = rgba(color)
+    return {"color": f"#{red:02x}{green:02x}{blue:02x}", "alpha": alpha}
 
 
 def _lines(texts: Sequence[str]) -> list[str]:
@@ -149,6 +140,11 @@ def _knobs(preview: Preview) -> dict[str, Any]:
         "replaces": list(preview.replaces),
         "color": preview.color,
     }
+
+
+def _corners(box: Tensor) -> list[float] | None:
+    # JSON has no word for what is not finite.
+    return box.tolist() if bool(box.isfinite().all()) else None
 
 
 def _floats(values: Tensor) -> bytes:

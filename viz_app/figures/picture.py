@@ -142,9 +142,10 @@ def jpeg_bytes(pixels: Tensor) -> bytes:
     return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)[1].tobytes()
 
 
-def png_bytes(overlay: Tensor) -> bytes:
-    """uint8 [h, w, 4] RGBA as a PNG file."""
-    return cv2.imencode(".png", cv2.cvtColor(overlay.numpy(), cv2.COLOR_RGBA2BGRA))[1].tobytes()
+def png_bytes(overlay: Tensor, effort: int | None = None) -> bytes:
+    """uint8 [h, w, 4] RGBA as a PNG file; an effort from 0 to 9 goes into making it small."""
+    settings = [] if effort is None else [cv2.IMWRITE_PNG_COMPRESSION, effort]
+    return cv2.imencode(".png", cv2.cvtColor(overlay.numpy(), cv2.COLOR_RGBA2BGRA), settings)[1].tobytes()
 
 
 def _sources(pixels: Tensor, overlay: Tensor | None) -> list[str]:
