@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from torchvision.ops import box_iou
 
 PATIENCE = 300
 VIEWS = ("Levels", "Refinement", "Class slots", "Embedding", "Near an object", "Training samples", "One RoI")
@@ -103,6 +104,19 @@ def test_a_link_to_a_detection_shows_its_roi_and_its_category() -> None:
     run(test)
     assert test.query_params["select"] == "object.2"
     assert "cover object #2" in words(test)
+
+
+def test_a_roi_that_was_selected_elsewhere_comes_first_in_its_table() -> None:
+    replay = open_page().session_state["replay"]
+    order = replay.class_scores[:, 1:].amax(1).argsort(descending=True, stable=True).tolist()
+    far, near = order[200], order[3]
+    test = open_page(select=f"anchor.{int(replay.proposals.kept[far])}")
+    assert test.dataframe[0].value["RoI"].tolist() == [far, *(roi for roi in order if roi != far)]
+    test = open_page(select=f"anchor.{int(replay.proposals.kept[near])}")
+    assert test.dataframe[0].value["RoI"].tolist() == order
+    nearest = open_page(select="object.1")
+    overlaps = box_iou(replay.trace.to_image(replay.head.boxes), replay.trace.ground_truth.boxes)[:, 1]
+    assert f"**RoI {int(overlaps.argmax())}: " in words(nearest)
 
 
 def test_the_slots_of_a_fate_are_those_of_the_ledger() -> None:

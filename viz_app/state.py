@@ -82,6 +82,11 @@ def table_key(table: str) -> str:
     return keys[table]
 
 
+def is_selected_in(table: str) -> bool:
+    """Whether the last selection was made in this table, see `table_key`."""
+    return st.session_state.get(_SELECTED_IN) == table
+
+
 def mirror_in_address() -> None:
     """Write the choice into the address bar, where it differs."""
     query = to_query(choice())

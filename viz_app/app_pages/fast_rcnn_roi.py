@@ -161,8 +161,11 @@ def rois_with_selected(scene: Scene, rois: Tensor) -> Tensor:
 
 
 def _choose(scene: Scene) -> int:
-    replay = scene.replay
+    replay, roi = scene.replay, shown_roi(scene)
     rois = rois_with_selected(scene, roi_order(replay)[:MOST_ROIS])
+    if selected_roi(replay, state.selection()) is None:
+        # The table takes its first row for the one that is shown.
+        rois = torch.cat((rois.new_tensor([roi]), rois[rois != roi]))
     items = roi_items(replay, rois)
     if not any(items):
         # RoIs of a training trace came of no known anchor, and a link cannot name them.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+import pandas as pd
 import streamlit as st
 
 from viz_app import downloads, state
@@ -17,7 +18,6 @@ from viz_app.problems import as_sentence, literal
 from viz_app.scene import ModelNeeded
 
 if TYPE_CHECKING:
-    import pandas as pd
     from pandas.io.formats.style import Styler
     from streamlit.elements.arrow import DataframeStateInput
     from streamlit.elements.lib.column_types import ColumnConfig
@@ -149,6 +149,8 @@ def linked_table(
 ) -> int | None:
     """A table whose selected row is what is selected in the whole app; the place of that row, or None.
 
+    A row that was selected elsewhere and lies further down than the table shows comes first.
+
     Args:
         table: the rows.
         items: what each row stands for; a detection is found by its anchor, too.
@@ -159,19 +161,34 @@ def linked_table(
     """
     downloads.note_table(key, table)
     place = place_of(items, state.selection())
-    content = hashlib.sha256("|".join(map(str, items)).encode()).hexdigest()[:12]
-    drawn = state.table_key(f"{key}.{content}")
+    shown = 0 if place is None and required and items else place
+    name = f"{key}.{hashlib.sha256('|'.join(map(str, items)).encode()).hexdigest()[:12]}"
+    height = height or min(_TABLE_HEIGHT, _ROW_HEIGHT * (len(items) + 1) + 2)
+    order = list(range(len(items)))
+    if isinstance(height, int) and isinstance(table, pd.DataFrame):
+        first = _first_row(name, place, in_view=height // _ROW_HEIGHT - 1)
+        order.sort(key=lambda row: row != first)
+        table = table.iloc[order]
+    drawn = state.table_key(name)
     st.dataframe(
         table,
         hide_index=True,
         key=drawn,
-        on_select=lambda: _select_row(drawn, f"{key}.{content}", items),
+        on_select=lambda: _select_row(drawn, name, [items[row] for row in order]),
         selection_mode="single-row",
-        selection_default=None if place is None else _rows(place),
+        selection_default=None if shown is None else _rows(order.index(shown)),
         column_config=dict(columns),
-        height=height or min(_TABLE_HEIGHT, _ROW_HEIGHT * (len(items) + 1) + 2),
+        height=height,
     )
-    return 0 if place is None and required and items else place
+    return shown
+
+
+def _first_row(table: str, place: int | None, in_view: int) -> int | None:
+    """The row that was brought to the top; it stays there while rows are selected in the table itself."""
+    if not state.is_selected_in(table):
+        hidden = place is not None and place >= in_view
+        state.remember(f"first row.{table}", place if hidden else None)
+    return state.remembered(f"first row.{table}", None)
 
 
 @contextmanager
