@@ -23,14 +23,13 @@ _COUNT = st.column_config.NumberColumn(format="localized", width=84)
 _COLUMNS = {
     "part": st.column_config.TextColumn(width=116),
     "module": st.column_config.TextColumn(width=112),
-    "input": st.column_config.TextColumn(width=124),
-    "output": st.column_config.TextColumn(width=124),
+    "input": st.column_config.TextColumn(width=152),
+    "output": st.column_config.TextColumn(width=152),
     "runs": st.column_config.NumberColumn(width=44),
     "time": _SHARE,
     "ms": _MEBI,
     "memory": _SHARE,
     "MiB": _MEBI,
-    "weights, MiB": _MEBI,
     "parameters": _COUNT,
     "trainable": _COUNT,
 }

@@ -47,7 +47,6 @@ def module_table(profile: Profile, deepest: int = DEEPEST) -> pd.DataFrame:
             "MiB": [part.activation_bytes / _MEBI for part in parts],
             "parameters": [part.parameters for part in parts],
             "trainable": [part.trainable for part in parts],
-            "weights, MiB": [part.parameter_bytes / _MEBI for part in parts],
         }
     )
 

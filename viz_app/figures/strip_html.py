@@ -33,8 +33,7 @@ def strip_html(strip: Strip, *, current: Collection[Stage] = (), clickable: Coll
     chips = "".join(_chip(chip, chip.stage in current, chip.stage in clickable) for chip in strip.chips)
     parts = [f'<div class="chips">{chips}</div>']
     if strip.objects is not None:
-        many = " many" if strip.objects > 9 else ""
-        parts.append(f'<div class="alive{many}" aria-hidden="true">{_alive(strip, strip.objects)}</div>')
+        parts.append(f'<div class="alive" aria-hidden="true">{_alive(strip, strip.objects)}</div>')
     if strip.lines:
         lines = "".join(_line(line, why=bool(clickable)) for line in strip.lines)
         parts.append(f'<div class="lines">{lines}</div>')
