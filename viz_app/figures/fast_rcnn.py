@@ -184,6 +184,6 @@ def score_bars(replay: Replay, roi: int, count: int = 5) -> go.Figure:
         hovertemplate="%{y}: %{x:.4f}<extra></extra>",
     )  # fmt: skip
     figure.add_vline(x=replay.thresholds.box_score, line={"color": SELECTED, "width": 1.5, "dash": "dot"})
-    figure.update_xaxes(range=[0, 1.15], tickvals=[0, 0.5, 1])
+    figure.update_xaxes(range=[0, 1.3], tickvals=[0, 0.5, 1])
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return calm(figure, x="class probability", height=_CROP_SIDE)

@@ -80,6 +80,6 @@ def delta_histograms(rois: RoiSamples, losses: RoiLosses, *, height: int = 230) 
             )  # fmt: skip
     calm(figure, height=height)
     for place, name in enumerate(_DELTAS):
-        figure.update_xaxes(title=name, gridcolor=GRID, row=1, col=place + 1)
+        figure.update_xaxes(title=name, gridcolor=GRID, nticks=4, tickangle=0, row=1, col=place + 1)
     figure.update_yaxes(title="RoIs", row=1, col=1)
     return figure.update_layout(barmode="overlay", bargap=0)

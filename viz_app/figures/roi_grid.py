@@ -10,6 +10,7 @@ from detector.tracing.trace import Trace
 from viz_app.figures.palette import YELLOW
 from viz_app.figures.picture import BoxGroup
 
+_LINE = "#D3D9E2"  # nearly white, and still seen in the legend of a white page
 _DOT = 0.07  # half a dot's side, as a share of the distance of two points
 
 
@@ -28,7 +29,7 @@ def grid_groups(trace: Trace, grid: SamplingGrid, values: Tensor | None = None) 
         + ("" if values is None else f"<br>pooled value {float(values.reshape(-1)[place]):.4f}")
         for place in range(rows * columns)
     )
-    groups = [BoxGroup(bins, "bins", "#FFFFFF", width=1, opacity=0.9, hover=hover)]
+    groups = [BoxGroup(bins, "bins", _LINE, width=1, opacity=0.9, hover=hover)]
     if down * across:
         groups.append(_dots(trace, grid))
     return groups
