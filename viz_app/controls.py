@@ -67,9 +67,9 @@ def choose_scene(box: DeltaGenerator) -> Scene | None:
         state.remember(_SHOWN, subject)
         model = None if subject.image.is_trace else resources.detector(subject.detector)
         if model is None:
+            st.caption(recorded_words(replayer.trace))
             # Between the sliders of two traces of one name nothing may be carried over.
             thresholds = threshold_sliders(replayer.trace.thresholds, f"trace {subject.image.sha256}")
-            st.caption(recorded_words(replayer.trace))
         else:
             thresholds = threshold_sliders(Thresholds.from_model(model.model), subject.detector.key)
         offer_trace(replayer.trace)
