@@ -611,12 +611,12 @@ def test_the_scatter_holds_target_and_prediction_of_every_delta() -> None:
 def test_the_confusion_shows_counts_and_shares_of_each_row() -> None:
     step = stepped()
     every = torch.arange(len(step.rpn.anchors))
-    heat = rpn_losses.confusion_figure(step, every).data[0]
+    heat, letters = rpn_losses.confusion_figure(step, every).data
     counts = label_confusion(step, every)
+    texts = [text.split("<br>")[0] for text in letters.text]
+    assert texts == [f"{count:,}" for count in counts.flatten().tolist()]
+    assert np.array_equal(heat.customdata, counts.numpy())
     for row in range(2):
         assert sum(heat.z[row]) == pytest.approx(1)
-        assert [text.split("<br>")[0] for text in heat.text[row]] == [
-            f"{count:,}" for count in counts[row].tolist()
-        ]
     empty = rpn_losses.confusion_figure(step, torch.zeros(0).long()).data[0]
     assert np.asarray(empty.z).sum() == 0

@@ -60,7 +60,7 @@ def filters_view(scene: Scene) -> Drawn:
     if len(anchors) == 0:
         st.info("Nothing to show: choose another fate or step, or lower the RPN's thresholds in the sidebar.")
     else:
-        groups += linked_anchors(scene, anchors, "filters")
+        groups = linked_anchors(scene, anchors, "filters", groups)
     return Drawn(groups, below=lambda: _below(scene, shown, mode or _FATES))
 
 

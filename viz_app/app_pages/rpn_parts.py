@@ -57,11 +57,16 @@ def selected_anchor(scene: Scene) -> int | None:
     return anchor if anchor is not None and anchor < len(scene.trace.rpn.anchors) else None
 
 
-def linked_anchors(scene: Scene, anchors: Tensor, name: str) -> list[BoxGroup]:
-    """The table of these anchors and one sentence on the selected one; its boxes and its duels on the picture."""
+def linked_anchors(scene: Scene, anchors: Tensor, name: str, groups: list[BoxGroup]) -> list[BoxGroup]:
+    """The table of these anchors, and a sentence on the selected one.
+
+    Returns:
+        What is to be drawn: `groups`, faint under the boxes and duels of an anchor that is selected.
+    """
     items = figures.anchor_items(anchors)
     linked_table(anchor_table(scene.replay, anchors), items, f"rpn.{name}", _COLUMNS)
-    return selected_groups(scene)
+    chosen = selected_groups(scene)
+    return figures.quiet(groups) + chosen if chosen else groups
 
 
 def selected_groups(scene: Scene) -> list[BoxGroup]:

@@ -43,7 +43,7 @@ def objectness_view(scene: Scene) -> Drawn:
     opacity = columns[1].slider("Opacity", 0.0, 1.0, 0.75, 0.05, key="rpn.opacity", persist_state="session")
     anchors = figures.top_anchors(scene.replay, ROWS, level)
     st.caption(f"The {len(anchors)} strongest anchors of level {level}; select one to see it.")
-    groups = linked_anchors(scene, anchors, "objectness")
+    groups = linked_anchors(scene, anchors, "objectness", [])
     overlay = figures.objectness_overlay(trace, level, kind, opacity=opacity)
     return Drawn(groups, overlay, figures.scale_html(), below=lambda: _outputs(scene))
 
@@ -81,5 +81,5 @@ def strongest_view(scene: Scene) -> Drawn:
     groups = figures.top_groups(scene.replay, anchors, [_REFINEMENTS[name] for name in shown])
     outside = figures.clipped_count(scene.replay, anchors)
     st.caption(f"{outside} of these {len(anchors)} boxes reached over the image's edge and were clipped.")
-    groups += linked_anchors(scene, anchors, "strongest")
+    groups = linked_anchors(scene, anchors, "strongest", groups)
     return Drawn(groups, below=lambda: selected_details(scene))

@@ -97,7 +97,7 @@ def _batch(scene: Scene, step: Trace) -> tuple[list[BoxGroup], Tensor, bool]:
 
 def _worst(step: Trace) -> tuple[list[BoxGroup], Tensor, bool]:
     """The anchors that cost the most or the least: boxes, rows, and whether some of them were not drawn."""
-    first, second, third = st.columns([0.26, 0.28, 0.46])
+    first, second, third = st.columns([0.22, 0.32, 0.46])
     loss: Loss | None = first.selectbox(
         "Loss",
         list(_LOSS_NAMES),

@@ -7,7 +7,7 @@ frame unless a name says otherwise.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -209,8 +209,13 @@ def selected_groups(replay: Replay, anchor: int) -> list[BoxGroup]:
     looks = {"hover": anchor_hover(replay, index), "counted": False}
     return [
         BoxGroup(before, "its anchor", SELECTED, dash="dot", width=2, halo=DARK_HALO, **looks),
-        BoxGroup(after, "selected", SELECTED, width=3, halo=LIGHT_HALO, **looks),
+        BoxGroup(after, "selected", SELECTED, width=3, halo=LIGHT_HALO, items=anchor_items(index), **looks),
     ]
+
+
+def quiet(groups: list[BoxGroup]) -> list[BoxGroup]:
+    """The same boxes, faint, for beneath what is looked at closely."""
+    return [replace(group, opacity=0.35 * group.opacity) for group in groups]
 
 
 def clipped_count(replay: Replay, anchors: Tensor) -> int:

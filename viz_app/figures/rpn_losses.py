@@ -14,7 +14,7 @@ from torch import Tensor
 
 from detector.tracing.anchor_losses import anchor_terms, label_confusion, view_of
 from detector.tracing.trace import Trace
-from viz_app.figures.charts import GRID, calm
+from viz_app.figures.charts import calm
 from viz_app.figures.palette import ACCENT, GREY, SELECTED, with_alpha
 from viz_app.figures.rpn_charts import DELTAS
 from viz_app.figures.rpn_samples import LABEL_WORDS
@@ -113,19 +113,21 @@ def confusion_figure(step: Trace, anchors: Tensor) -> go.Figure:
     """Labels against objectness at 0.5: counts, coloured by their share of the row; ignored anchors left out."""
     counts = label_confusion(step, anchors).numpy()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    texts = [
-        [f"{count:,}<br>{share:.1%}" for count, share in zip(row, part, strict=True)]
-        for row, part in zip(counts.tolist(), shares.tolist(), strict=True)
-    ]
+    names = ["object", "background"]
     heat = go.Heatmap(
-        z=shares, x=["object", "background"], y=["object", "background"], text=texts,
-        texttemplate="%{text}", zmin=0, zmax=1,
-        colorscale=[(0, with_alpha(ACCENT, 0.04)), (1, with_alpha(ACCENT, 0.6))],
-        showscale=False, xgap=2, ygap=2, name="anchors",
-        hovertemplate="labelled %{y}, scored %{x}<br>%{text}<extra></extra>",
+        z=shares, x=names, y=names, customdata=counts, zmin=0, zmax=1, showscale=False, xgap=2, ygap=2,
+        colorscale=[(0, with_alpha(ACCENT, 0.05)), (1, with_alpha(ACCENT, 0.75))], name="anchors",
+        hovertemplate="labelled %{y}, scored %{x}<br>%{customdata:,} anchors, %{z:.1%} of the row<extra></extra>",
     )  # fmt: skip
     figure = calm(go.Figure(heat), x="objectness ≥ 0.5 says", y="label says", height=230)
-    figure.update_yaxes(autorange="reversed", showgrid=False, gridcolor=GRID)
+    flat = list(zip(counts.ravel().tolist(), shares.ravel().tolist(), strict=True))
+    # Letters of their own: on a nearly clear cell they have to read on a light page and on a dark one.
+    figure.add_scatter(
+        x=names * 2, y=[name for name in names for _ in names], mode="text", hoverinfo="skip", name="counts",
+        text=[f"{count:,}<br>{share:.1%}" for count, share in flat],
+        textfont={"color": ["white" if share > 0.4 else GREY for _, share in flat]},
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure.update_xaxes(showgrid=False)
 
 

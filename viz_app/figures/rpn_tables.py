@@ -60,16 +60,19 @@ def anchor_table(replay: Replay, anchors: Tensor) -> pd.DataFrame:
 
 
 def delta_table(replay: Replay, anchor: int) -> pd.DataFrame:
-    """How one anchor became its box: anchor, deltas, decoded and clipped box; px, **network** frame."""
+    """How one anchor became its box: centre and size of anchor, decoded and clipped box, and the four deltas.
+
+    Px of the **network** frame.
+    """
     trace = replay.trace
     index = torch.tensor([anchor])
     start, deltas = trace.rpn.anchors[index], trace.rpn.deltas[index]
     decoded = trace.rules.rpn_coder.decode(deltas, [start]).reshape(-1, 4)
     rows = [
-        ("anchor (cx, cy, w, h)", _centred(start[0])),
-        ("deltas (dx, dy, dw, dh)", deltas[0].tolist()),
-        ("box (cx, cy, w, h)", _centred(decoded[0])),
-        ("clipped (cx, cy, w, h)", _centred(replay.proposals.boxes[anchor])),
+        ("anchor", _centred(start[0])),
+        ("deltas, no unit", deltas[0].tolist()),
+        ("box", _centred(decoded[0])),
+        ("clipped", _centred(replay.proposals.boxes[anchor])),
     ]
     return pd.DataFrame([{"px, network frame": name, **_four(values)} for name, values in rows])
 
