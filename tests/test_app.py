@@ -89,7 +89,7 @@ def test_every_page_shows_a_bundled_scene(
     path = sample_images_folder() / scenes[scene].key
     own = Thresholds.from_model(shapes.model)
     assert counts(app)["detections"] == f"{real_detections(shapes, path, own):,}"
-    assert len(app.get("plotly_chart")) > 0
+    assert any("canvas" in element.proto.id for element in app.get("bidi_component"))
     assert said(app) == ""
 
 

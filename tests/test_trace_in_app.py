@@ -18,8 +18,6 @@ from detector.tracing.sampling import training_trace
 from detector.tracing.trace_file import parse_trace
 from viz_app.recorded import UNSEEN, replay_as_recorded
 
-EVERY_PAGE = tuple(dict.fromkeys((*PAGES, "backbone")))
-
 
 @pytest.fixture(autouse=True)
 def fresh_caches() -> Iterator[None]:
@@ -52,7 +50,7 @@ def open_trace(page: str, files: dict[str, bytes], *names: str) -> AppTest:
     return calm(app.run())
 
 
-@pytest.mark.parametrize("page", EVERY_PAGE)
+@pytest.mark.parametrize("page", PAGES)
 def test_every_page_shows_a_trace_without_its_model(page: str, files: dict[str, bytes]) -> None:
     app = open_trace(page, files, "one")
     trace = parse_trace(files["one"], "one.trace")
@@ -63,7 +61,7 @@ def test_every_page_shows_a_trace_without_its_model(page: str, files: dict[str, 
     assert any("pyramid" in text.value and "not used" in text.value for text in app.sidebar.caption)
 
 
-@pytest.mark.parametrize("page", EVERY_PAGE)
+@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("name", ["second", "first", "step"])
 def test_every_page_shows_batch_traces_small_ones_and_training_steps(
     page: str, name: str, files: dict[str, bytes]

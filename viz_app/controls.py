@@ -102,7 +102,7 @@ def _forget_unknown(trace: Trace, diagnosis: Diagnosis | None) -> None:
         name = f"{asked.kind} {str(asked).partition('.')[2]} (there are {anchors:,} anchors)"
     if not exists:
         state.notice(f"The link was followed without one part: this image has no {name}.")
-        state.select(None)
+        state.forget_selection()
 
 
 def _open(

@@ -40,7 +40,7 @@ def follow_history() -> None:
     query = st.query_params.to_dict()
     asked, ignored = from_query(query)
     choose(asked)
-    select(asked.selected)
+    _keep_selection(asked.selected, "")
     st.session_state[_NOTICES] = ignored
     # The widgets take their values from the choice again; an upload that is shown has no address, and stays.
     stay = () if asked.image or not query else ("image",)
@@ -59,12 +59,22 @@ def selection() -> Selected | None:
 
 
 def select(selected: Selected | None, table: str = "") -> None:
-    """Look closely at something else, or at nothing.
+    """Look closely at something else, or at nothing; the address follows at once, also from a fragment.
 
     Args:
         selected: the thing.
         table: key of the table it was selected in, see `table_key`.
     """
+    _keep_selection(selected, table)
+    mirror_in_address()
+
+
+def forget_selection() -> None:
+    """Look at nothing closely, because there is no such thing; the address follows with the rest."""
+    _keep_selection(None, "")
+
+
+def _keep_selection(selected: Selected | None, table: str) -> None:
     choose(replace(choice(), selected=selected))
     st.session_state[_SELECTED_IN] = table
     st.session_state[_SELECTIONS] = st.session_state.get(_SELECTIONS, 0) + 1

@@ -11,7 +11,7 @@ from support.browser import chromium_launch_options, open_app, screenshot
 from support.server import running_app
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
-PAGES = ("full_network", "rpn", "fast_rcnn")
+PAGES = ("full_network", "backbone", "rpn", "fast_rcnn")
 SIZE = {"width": 1440, "height": 1000}
 
 

@@ -49,7 +49,6 @@ def select_cell(trace: Trace, one: NamedMap, cell: tuple[int, int]) -> None:
     home = one if one.level is not None else next((o for o in levels if o.size == one.size), levels[0])
     y, x = cell if home.size == one.size else cell_at(trace, home, cell_centre(trace, one, cell))
     state.select(Selected("cell", cell_number(trace.rpn, Cell(home.level or 0, y, x))))
-    state.mirror_in_address()  # a part of the page is drawn again, and not the whole app
 
 
 def tell_cell(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from viz_app import state
 from viz_app.app_pages import (
     fast_rcnn_all,
     fast_rcnn_embedding,
@@ -90,8 +89,6 @@ def _stage(scene: Scene) -> None:
     if view.below:
         view.below(scene)
     _explain(scene)
-    # A selection made in here belongs in the address, too, and the rest of the page does not run.
-    state.mirror_in_address()
 
 
 def _explain(scene: Scene) -> None:

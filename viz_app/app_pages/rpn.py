@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from viz_app import state
 from viz_app.app_pages.parts import show_picture
 from viz_app.app_pages.rpn_anchors import anchors_view
 from viz_app.app_pages.rpn_explained import explain_rpn
@@ -39,7 +38,6 @@ def render(scene: Scene) -> None:
 # A fragment: choosing a view, a level or a row draws this page again and nothing else.
 @st.fragment
 def _stage(scene: Scene) -> None:
-    state.mirror_in_address()
     left, right = st.columns([0.46, 0.54], gap="small")
     with right, st.container(border=True, height="stretch"):
         view = st.segmented_control(

@@ -1,0 +1,98 @@
+"""Several people at one server, and one person with many large images: nobody's picture, nobody's memory."""
+
+import gc
+import io
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, FilePayload, Page, expect
+from support.browser import PATIENCE_MS, open_app, slider, wait_until_idle
+from support.server import Server, running_app
+
+pytestmark = pytest.mark.browser
+
+LARGE = (4000, 3000)
+IMAGES = 10
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of its own: memory is measured on it."""
+    with running_app(tmp_path_factory.mktemp("sessions")) as running:
+        yield running
+
+
+def photo(seed: int) -> bytes:
+    """A JPEG of 4000x3000 px, smooth, so that it stays small as a file."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(small).resize(LARGE, Image.Resampling.BILINEAR).save(file, "JPEG", quality=70)
+    return file.getvalue()
+
+
+def count(page: Page, stage: str) -> str:
+    return page.locator(f'[data-stage="{stage}"] .count').inner_text()
+
+
+def test_two_browsers_at_once_keep_their_own_image_and_thresholds(browser: Browser, server: Server) -> None:
+    first, second = (browser.new_context().new_page() for _ in range(2))
+    open_app(first, f"{server.url}/?image=scene_01.png")
+    open_app(second, f"{server.url}/?image=scene_02.png")
+    theirs, name = count(second, "detections"), second.locator("[data-testid=stSidebar]").inner_text()
+    slider(first, "Score").focus()
+    slider(first, "Score").press("End")
+    expect(first.locator('[data-stage="detections"] .count')).to_have_text("0", timeout=PATIENCE_MS)
+    # The other one runs its script again, too, and still shows its own.
+    second.locator('[data-stage="top_n"]').click()
+    expect(second.locator('[data-stage="top_n"]')).to_have_attribute(
+        "aria-current", "step", timeout=PATIENCE_MS
+    )
+    wait_until_idle(second)
+    assert count(second, "detections") == theirs
+    assert "image=scene_02.png" in second.url
+    assert "box_score" not in second.url
+    assert "scene 02" in name
+    for page in (first, second):
+        page.context.close()
+
+
+def memory(server: Server) -> int:
+    """Bytes of the server's process that are in memory."""
+    gc.collect()
+    return psutil.Process(server.process_id).memory_info().rss
+
+
+def test_ten_large_images_are_given_back_when_their_session_ends(browser: Browser, server: Server) -> None:
+    page = browser.new_context().new_page()
+    open_app(page, server.url)
+    page.context.close()
+    before = memory(server)
+
+    page = browser.new_context().new_page()
+    open_app(page, server.url)
+    page.get_by_text("Open images …").click()
+    files: list[FilePayload] = [
+        {"name": f"photo_{n}.jpg", "mimeType": "image/jpeg", "buffer": photo(n)} for n in range(IMAGES)
+    ]
+    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(files)
+    expect(page.locator('[data-stage="image"] .count')).to_have_text("4000 × 3000", timeout=PATIENCE_MS)
+    highest = 0
+    for n in range(IMAGES):
+        page.get_by_label("Image", exact=True).click()
+        page.get_by_role("option", name=f"photo_{n}.jpg").click()
+        expect(page.get_by_test_id("stSidebar").get_by_text(f"photo_{n}.jpg").first).to_be_visible()
+        wait_until_idle(page)
+        highest = max(highest, memory(server) - before)
+    # Decoded, one photo is 34 MB: ten of them, with their maps and tables, would be far more than this.
+    assert highest < 500 * MEGABYTE
+    page.context.close()
+    deadline = time.monotonic() + 60
+    while memory(server) - before > 80 * MEGABYTE and time.monotonic() < deadline:
+        time.sleep(1)
+    assert memory(server) - before <= 80 * MEGABYTE
