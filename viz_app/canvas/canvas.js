@@ -1,6 +1,7 @@
 // The component: one object per canvas keeps what is shown, so that a rerun redraws and rebuilds nothing.
 const SELECTED = "#E69F00";
 const RIM = { color: "#ffffff", alpha: 0.85 };
+const DARK_RIM = { color: "#000000", alpha: 0.7 };
 const DIMMED = 0.6;
 const MOST_PICKED = 100;
 const REST = 150; // ms without a movement, after which everything is drawn in full
@@ -95,6 +96,7 @@ class Canvas {
   #paint() {
     cancelAnimationFrame(this.waiting);
     this.waiting = 0;
+    this.frames = (this.frames ?? 0) + 1; // for whoever waits for new pixels
     const { view, painter, header, knobs, boxes } = this;
     this.#place();
     painter.begin(view);
@@ -107,7 +109,8 @@ class Canvas {
     const { hovered, chosen, draft } = this;
     if (hovered && !sameBox(hovered, chosen)) {
       const { color, width, dash } = header.groups[hovered.group];
-      painter.strokes(boxes.at(hovered), { color, dash, width: width + 1, halo: RIM });
+      const halo = inkOn(color) === "#ffffff" ? RIM : DARK_RIM;
+      painter.strokes(boxes.at(hovered), { color, dash, width: width + 1, halo });
     }
     if (chosen) painter.strokes(boxes.at(chosen), { color: SELECTED, width: 3, halo: RIM });
     if (draft) painter.strokes(draft, { color: SELECTED, width: 2, halo: RIM });

@@ -79,9 +79,9 @@ def _pick(sent: object, groups: Sequence[BoxGroup]) -> Pick | None:
     if len(boxes) != len(pairs):
         return None
     if not boxes:
-        return Pick(*point)
+        return Pick(point[0], point[1])
     known = isinstance(current, int) and 0 <= current < len(boxes)
-    return Pick(*point, boxes, current if known else 0)
+    return Pick(point[0], point[1], boxes, current if known else 0)
 
 
 def _names_a_box(pair: object, groups: Sequence[BoxGroup]) -> bool:
