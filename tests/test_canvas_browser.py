@@ -107,8 +107,28 @@ def test_hovering_shows_the_text_and_nothing_of_it_is_markup(canvas: Page) -> No
     assert tip.locator("b").count() == 0
     canvas.mouse.move(*screen_point(canvas, 175, 70))
     expect(tip).to_have_text("aside")
+    # What lies under the pointer after a zoom is something else.
+    canvas.locator(".stage").focus()
+    canvas.keyboard.press("+")
+    expect(tip).to_be_hidden()
+    canvas.keyboard.press("0")
+    canvas.mouse.move(*screen_point(canvas, 175, 75))
+    expect(tip).to_have_text("aside")
     canvas.mouse.move(*screen_point(canvas, 195, 5))
     expect(tip).to_be_hidden()
+
+
+def test_keys_zoom_around_the_chosen_box(canvas: Page) -> None:
+    click(canvas, 175, 70)
+    before = screen_point(canvas, 120, 50)
+    canvas.keyboard.press("+")
+    canvas.keyboard.press("+")
+    assert screen_point(canvas, 120, 50)[0] < before[0]
+    stage = canvas.locator(".stage").bounding_box()
+    x, y = screen_point(canvas, 175, 70)
+    assert stage is not None
+    assert stage["x"] < x < stage["x"] + stage["width"]
+    assert stage["y"] < y < stage["y"] + stage["height"]
 
 
 def test_wheel_and_keys_zoom_around_a_point_and_a_drag_moves(canvas: Page) -> None:

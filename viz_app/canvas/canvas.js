@@ -231,14 +231,21 @@ class Canvas {
   }
 
   do(what) {
-    const [width, height] = this.view.stage;
-    if (what === "in") this.view.by(1.5, width / 2, height / 2);
-    else if (what === "out") this.view.by(1 / 1.5, width / 2, height / 2);
+    if (what === "in") this.view.by(1.5, ...this.#middle());
+    else if (what === "out") this.view.by(1 / 1.5, ...this.#middle());
     else if (what === "fit") this.view.fit();
     else if (what === "draw") this.drawing = !this.drawing;
     else return;
     this.#tools();
-    this.draw();
+    this.unhover(); // something else lies under the pointer now
+  }
+
+  // What buttons and keys zoom around: the chosen box, or the middle of what shows.
+  #middle() {
+    const { view, chosen } = this;
+    if (!chosen) return view.stage.map((side) => side / 2);
+    const [x1, y1, x2, y2] = this.boxes.at(chosen);
+    return [((x1 + x2) / 2) * view.scale + view.x, ((y1 + y2) / 2) * view.scale + view.y];
   }
 
   #tools() {

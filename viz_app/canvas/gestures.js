@@ -25,6 +25,7 @@ function listen(canvas) {
     const before = pointers.get(event.pointerId);
     pointers.set(event.pointerId, now);
     if (!drag.moved && distance(now, drag.start) <= NEAR) return;
+    if (!drag.moved) canvas.unhover();
     drag.moved = true;
     if (pointers.size > 1) pinch(event.pointerId, before, now);
     else if (drag.draws) canvas.draft = canvas.cut(drag.start, now);
@@ -61,6 +62,7 @@ function listen(canvas) {
     if (!event.ctrlKey && !event.metaKey && !stage.matches(":focus")) return;
     event.preventDefault();
     canvas.move(() => view.by(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), ...at(event)));
+    canvas.hover(...at(event));
   };
   stage.onkeydown = (event) => {
     if (event.target !== stage || event.ctrlKey || event.metaKey || event.altKey) return;
