@@ -32,3 +32,13 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     with running_app(tmp_path_factory.mktemp("app")) as server:
         yield server.url
+
+
+@pytest.fixture
+def fresh_caches() -> Iterator[None]:
+    """AppTest keeps what `cache_resource` holds from one test to the next: nothing before, nothing after."""
+    import streamlit as st
+
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()

@@ -1,21 +1,13 @@
 """What can be chosen and linked in the app: other detectors, checkpoints good and bad, links honest and not."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from support.app import APP, calm, counts, move, open_app, said, slider, strip
 
 from viz_app.scenes import ImageChoice, bundled_scenes
 
-
-@pytest.fixture(autouse=True)
-def fresh_caches() -> Iterator[None]:
-    """AppTest keeps what `cache_resource` holds from one test to the next."""
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("fresh_caches")
 
 
 @pytest.fixture(scope="module")

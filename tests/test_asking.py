@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 from support.app import APP, calm, counts, open_app, said
@@ -20,13 +18,7 @@ from detector.data.images import read_image
 from detector.models.zoo import load_detector
 from viz_app.bundled import sample_images_folder
 
-
-@pytest.fixture(autouse=True)
-def fresh_caches() -> Iterator[None]:
-    """AppTest keeps what `cache_resource` holds from one test to the next."""
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("fresh_caches")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -16,23 +15,16 @@ from support.app import calm, counts, open_app, said
 from support.browser import PATIENCE_MS
 from support.browser import open_app as open_in_browser
 
+pytestmark = pytest.mark.usefixtures("fresh_caches")
+
 PATIENCE = 300
 VIEWS = ("Feature maps", "Weights", "Input")
-
-
-@pytest.fixture(autouse=True)
-def fresh_caches() -> Iterator[None]:
-    """AppTest keeps what `cache_resource` holds from one test to the next."""
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
 
 
 def alone(model: str, trouble: str) -> None:
     """The page alone on one random image; runs inside AppTest, which takes the source of this function alone."""
     import dataclasses
 
-    import streamlit as st
     import torch
     from support.models import (
         build_detector,

@@ -11,12 +11,13 @@ from support.app import calm, counts, move, open_app, slider
 
 from viz_app.links import Selected
 
+pytestmark = pytest.mark.usefixtures("fresh_caches")
+
 PATIENCE = 120
 
 
 def page(model: str, truth: str, knobs: dict[str, float]) -> None:
     """The page on one random image; runs inside AppTest, which takes the source of this function alone."""
-    import streamlit as st
     import torch
     from support.models import random_image, random_truth, shared_detector, single_map_detector
 
@@ -142,11 +143,6 @@ def test_an_image_without_detections_says_which_step_is_empty() -> None:
 
 
 # --- in the app ---
-
-
-@pytest.fixture(scope="module", autouse=True)
-def fresh_caches() -> None:
-    st.cache_resource.clear()
 
 
 @pytest.mark.parametrize("knobs", [{"box_score": 1.0}, {"rpn_score": 1.0}])

@@ -44,7 +44,7 @@ def test_two_browsers_at_once_keep_their_own_image_and_thresholds(browser: Brows
     first, second = (browser.new_context().new_page() for _ in range(2))
     open_app(first, f"{server.url}/?image=scene_01.png")
     open_app(second, f"{server.url}/?image=scene_02.png")
-    theirs, name = count(second, "detections"), second.locator("[data-testid=stSidebar]").inner_text()
+    theirs = count(second, "detections")
     slider(first, "Score").focus()
     slider(first, "Score").press("End")
     expect(first.locator('[data-stage="detections"] .count')).to_have_text("0", timeout=PATIENCE_MS)
@@ -57,7 +57,6 @@ def test_two_browsers_at_once_keep_their_own_image_and_thresholds(browser: Brows
     assert count(second, "detections") == theirs
     assert "image=scene_02.png" in second.url
     assert "box_score" not in second.url
-    assert "scene 02" in name
     for page in (first, second):
         page.context.close()
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 from support.app import PAGES, calm, counts, move, open_app, said, strip
@@ -18,13 +16,7 @@ from detector.tracing.sampling import training_trace
 from detector.tracing.trace_file import parse_trace
 from viz_app.recorded import UNSEEN, replay_as_recorded
 
-
-@pytest.fixture(autouse=True)
-def fresh_caches() -> Iterator[None]:
-    """AppTest keeps what `cache_resource` holds from one test to the next."""
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("fresh_caches")
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from detector.models.families import TORCHVISION_NAMES
 from detector.models.zoo import detector_names, load_detector
 from detector.tracing.trace_file import parse_trace
 from viz_app.file_words import FileWords
+from viz_app.memory import trim_soon
 from viz_app.scenes import ImageChoice, bundled_scenes
 
 if TYPE_CHECKING:
@@ -108,7 +109,10 @@ def _detector(key: str, _spec: DetectorSpec) -> Detector:
 
 # Of each session its own, and gone with it: an image that was opened is not kept for whoever comes next.
 @st.cache_resource(
-    scope="session", max_entries=MOST_TRACES, show_spinner="Running the detector on the image …"
+    scope="session",
+    max_entries=MOST_TRACES,
+    on_release=trim_soon,
+    show_spinner="Running the detector on the image …",
 )
 def _replayer(key: str, image: str, _spec: DetectorSpec, _image: ImageChoice) -> Replayer:
     del key, image

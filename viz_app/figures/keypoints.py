@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 
 from viz_app.figures.feature_maps import cell_heatmap
-from viz_app.figures.masks import captured_place
-from viz_app.figures.palette import category_color
+from viz_app.figures.masks import captured_place, layered
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -29,7 +27,6 @@ PERSON = (
 )  # fmt: skip
 """COCO's keypoints of a person, which a model with 17 of them is taken to have."""
 
-MOST = 10
 _BONES = (
     (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8), (7, 9), (8, 10),
     (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6),
@@ -53,23 +50,17 @@ def keypoint_overlay(replay: Replay, detections: Collection[int] | None = None) 
 
     Args:
         replay: whose detections.
-        detections: which of them; the `MOST` best by default. A colour for each, the best on top.
+        detections: which of them; the best by default, as for masks. A colour for each, the best on top.
     """
     points = replay.trace.detections.keypoints
     if points is None:
         return None
-    places = captured_place(replay)
-    asked = range(min(len(places), MOST)) if detections is None else detections
-    shown = [index for index in asked if places[index] >= 0]
-    if not shown:
-        return None
     height, width = replay.trace.input.image_size
     longest = max(height, width)
     scale = min(max(longest, _SIDES[0]), _SIDES[1]) / longest
-    layer = np.zeros((max(1, round(height * scale)), max(1, round(width * scale)), 4), dtype=np.uint8)
-    for index in sorted(shown, reverse=True):
-        _draw(layer, points[places[index], :, :2].detach().cpu().numpy() * scale, category_color(index))
-    return torch.from_numpy(layer)
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    scaled = points[:, :, :2].detach().cpu().numpy() * scale
+    return layered(replay, detections, size, lambda layer, place, color: _draw(layer, scaled[place], color))
 
 
 def keypoint_figure(replay: Replay, detection: int, joint: int) -> go.Figure | None:

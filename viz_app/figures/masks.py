@@ -6,7 +6,7 @@ model itself detected; under other thresholds a detection may have none.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import cv2
@@ -57,16 +57,36 @@ def mask_overlay(replay: Replay, detections: Collection[int] | None = None) -> T
     masks = replay.trace.detections.masks
     if masks is None:
         return None
+    size = display_size(replay.trace.input.image_size)
+    return layered(
+        replay,
+        detections,
+        size,
+        lambda layer, place, color: _paint(layer, _pasted(masks[place, 0], size), color),
+    )
+
+
+def layered(
+    replay: Replay,
+    detections: Collection[int] | None,
+    size: tuple[int, int],
+    paint: Callable[[np.ndarray, int, str], None],
+) -> Tensor | None:
+    """A layer, uint8 [h, w, 4] RGBA, on which the best detection is painted last; None where there is none.
+
+    Args:
+        replay: whose detections.
+        detections: which of them; the `MOST` best by default.
+        size: h and w.
+        paint: paints one detection in a colour, given its place among those of the capture.
+    """
     places = captured_place(replay)
     asked = range(min(len(places), MOST)) if detections is None else detections
     shown = [index for index in asked if places[index] >= 0]
-    if not shown:
-        return None
-    height, width = display_size(replay.trace.input.image_size)
-    layer = np.zeros((height, width, 4), dtype=np.uint8)
+    layer = np.zeros((*size, 4), dtype=np.uint8)
     for index in sorted(shown, reverse=True):
-        _paint(layer, _pasted(masks[places[index], 0], (height, width)), category_color(index))
-    return torch.from_numpy(layer)
+        paint(layer, places[index], category_color(index))
+    return torch.from_numpy(layer) if shown else None
 
 
 def raw_mask(replay: Replay, detection: int) -> Tensor | None:

@@ -1,0 +1,138 @@
+"""From the release of a slider to new pixels in headless Chromium, beside the shortest round trip there is.
+
+The peer is a Streamlit script of one slider and one line of text: what no app can be faster than.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.chromium import chromium
+from benchmarks.measure import Measure, report
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+BAR_SECONDS = 0.150
+_ROUNDS = 15
+_APP = Path(__file__).parent.parent / "viz_app" / "app.py"
+_TEXT = 'import streamlit as st\n\nst.text(st.slider("Score", 0.0, 1.0, 0.5, 0.005, key="s"))\n'
+
+# Milliseconds from an event of the page to the frame in which `probe()` first says something else.
+_WATCH = """([kind, probe]) => {
+  const read = new Function("return (" + probe + ")");
+  const before = read();
+  window.taken = new Promise((done) => {
+    document.addEventListener(kind, () => {
+      const begin = performance.now();
+      const look = () => read() === before ? requestAnimationFrame(look) : done(performance.now() - begin);
+      look();
+    }, { capture: true, once: true });
+  });
+}"""
+# The component lives in a shadow root.
+_FIND = "[...document.querySelectorAll('*')].map((e) => e.shadowRoot?.querySelector('.canvas')).find(Boolean)"
+_CANVAS = f"(() => {{ const root = {_FIND}; return root.canvas.data.length + '/' + root.canvas.frames }})()"
+_TEXT_SHOWN = "document.querySelector('[data-testid=stText]').innerText"
+
+
+def run() -> None:
+    """Print and write the table."""
+    with tempfile.TemporaryDirectory() as folder, chromium((1440, 920)) as page:
+        script = Path(folder) / "text.py"
+        script.write_text(_TEXT, encoding="utf-8")
+        with _served(script) as url:
+            text = _slider(page, url, _TEXT_SHOWN)
+        with _served(_APP) as url:
+            slider, pick = _slider(page, url, _CANVAS), _picks(page)
+    print(f"  text-only round trip of Streamlit: median {text * 1e3:.0f} ms")
+    report(
+        "slider: milliseconds in headless Chromium, bundled detector, software rendering",
+        [
+            Measure("slider release to new pixels / 150 ms", slider, BAR_SECONDS, 1.0),
+            Measure("pick to new pixels / 150 ms", pick, BAR_SECONDS, 1.0),
+            Measure("slider release to new pixels / text-only round trip", slider, text, 5.0),
+        ],
+    )
+
+
+def _slider(page: Page, url: str, probe: str) -> float:
+    """Median seconds from a key on the slider `Score` to the change of `probe`."""
+    page.goto(url)
+    thumb = page.locator('input[type=range][aria-label="Score"]')
+    thumb.wait_for(timeout=120_000)
+    page.wait_for_timeout(3000)
+    taken = []
+    for number in range(_ROUNDS):
+        page.evaluate(_WATCH, ["keyup", probe])
+        thumb.press("ArrowLeft" if number % 2 else "ArrowRight")
+        taken.append(page.evaluate("window.taken") / 1000)
+        page.wait_for_timeout(300)
+    return statistics.median(taken[2:])
+
+
+def _picks(page: Page) -> float:
+    """Median seconds from a click on a box to the page that shows it as selected."""
+    canvas = page.locator(".canvas .stage").first
+    side = canvas.bounding_box()
+    assert side is not None
+    boxes = page.evaluate(
+        f"{_FIND}.canvas.header.groups.flatMap((g) => g.picks ? [[...g.boxes.slice(0, 4)]] : [])"
+    )
+    taken = []
+    for number in range(_ROUNDS):
+        x1, y1, x2, y2 = boxes[number % len(boxes)]
+        scale = page.evaluate(f"{_FIND}.canvas.view.scale")
+        page.evaluate(_WATCH, ["pointerup", f"JSON.stringify({_FIND}.canvas.header.selected)"])
+        canvas.click(position={"x": (x1 + x2) / 2 * scale, "y": (y1 + y2) / 2 * scale})
+        taken.append(page.evaluate("window.taken") / 1000)
+        page.wait_for_timeout(400)
+    return statistics.median(taken[2:])
+
+
+@contextmanager
+def _served(script: Path) -> Iterator[str]:
+    """The address of a Streamlit script, served until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = ["--server.port", str(port), "--server.headless", "true", "--server.address", "127.0.0.1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", str(script), *settings],
+        cwd=_APP.parents[1],
+        env={**os.environ, "PYTHONPATH": str(_APP.parents[1])},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(f"{url}/_stcore/health")
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait(url: str) -> None:
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(f"{url} did not answer within a minute")
+
+
+if __name__ == "__main__":
+    run()
