@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 from support.app import calm, counts, move, open_app, slider
 
@@ -18,6 +17,7 @@ PATIENCE = 120
 
 def page(model: str, truth: str, knobs: dict[str, float]) -> None:
     """The page on one random image; runs inside AppTest, which takes the source of this function alone."""
+    import streamlit as st
     import torch
     from support.models import random_image, random_truth, shared_detector, single_map_detector
 

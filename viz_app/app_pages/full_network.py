@@ -9,7 +9,7 @@ import streamlit as st
 
 from detector.explaining.first_detection import lowered_until_found
 from detector.explaining.rungs import Rung
-from viz_app import state
+from viz_app import downloads, state
 from viz_app.app_pages.full_network_views import show_views
 from viz_app.app_pages.parts import image_key, linked_table, place_of, show_picture
 from viz_app.canvas.candidates import preview_of
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from detector.tracing.thresholds import Thresholds
     from viz_app.scene import Scene
 
+_PICTURE = "full_network.picture"
 _SHORT = 7
 _RED_ROW = "background-color: rgba(214, 69, 56, 0.10)"
 _RED_PILL, _GREEN_PILL = "rgba(214, 69, 56, 0.24)", "rgba(0, 158, 115, 0.20)"
@@ -46,28 +47,29 @@ _RED_PILL, _GREEN_PILL = "rgba(214, 69, 56, 0.24)", "rgba(0, 158, 115, 0.20)"
 def render(scene: Scene) -> None:
     """Draw the page."""
     left, right = st.columns([0.48, 0.52], gap="small")
+    # The picture is sent first: it is what people look at while a threshold moves.
+    picture = left.container(border=True)
+    groups, overlay = overview_groups(scene.replay, scene.diagnosis), _overlay(scene)
+    with picture:
+        show_picture(
+            scene.trace.input.pixels,
+            groups,
+            key=_PICTURE,
+            overlay=overlay,
+            preview=preview_of(scene.replay),
+            downloads_here=False,
+        )
     with right, st.container(border=True):
         if scene.diagnosis is not None:
             _objects(scene.diagnosis)
         _detections(scene)
-    with left, st.container(border=True):
-        _picture(scene)
+    with picture:
+        downloads.offer(_PICTURE, scene.trace.input.pixels, groups, overlay)
     with st.expander(f"What happens here: {outcome_words(scene.replay)}."):
         st.markdown(outcome_text(scene.replay))
         if scene.diagnosis is not None:
             st.markdown(match_text(scene.diagnosis))
     show_views(scene, state.selection())
-
-
-def _picture(scene: Scene) -> None:
-    groups = overview_groups(scene.replay, scene.diagnosis)
-    show_picture(
-        scene.trace.input.pixels,
-        groups,
-        key="full_network.picture",
-        overlay=_overlay(scene),
-        preview=preview_of(scene.replay),
-    )
 
 
 def _overlay(scene: Scene) -> Tensor | None:

@@ -45,6 +45,7 @@ def show_picture(
     scale: str = "",
     preview: Preview | None = None,
     on_pick: Callable[[float, float], None] | None = None,
+    downloads_here: bool = True,
 ) -> Pick | None:
     """The picture, a line that names what is drawn on it, and the colours of a heat map; the click, if any.
 
@@ -59,6 +60,7 @@ def show_picture(
         preview: lets the box filter's thresholds be moved on the picture, too.
         on_pick: told where a click was, (x, y) in the image frame, before the page is drawn again; then the
             click selects nothing by itself.
+        downloads_here: the downloads stand below; a page that draws its tables later offers them itself.
     """
     drawn = [group for group in groups if len(group)]
     event = show_canvas(
@@ -74,7 +76,8 @@ def show_picture(
         st.html(legend_html(drawn))
     if scale:
         st.html(scale)
-    downloads.offer(key, pixels, drawn, overlay)
+    if downloads_here:
+        downloads.offer(key, pixels, drawn, overlay)
     return event.pick
 
 
