@@ -7,7 +7,6 @@ import re
 
 import numpy as np
 import pytest
-import streamlit as st
 from PIL import Image
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
@@ -25,6 +24,7 @@ def alone(model: str, trouble: str) -> None:
     """The page alone on one random image; runs inside AppTest, which takes the source of this function alone."""
     import dataclasses
 
+    import streamlit as st
     import torch
     from support.models import (
         build_detector,

@@ -121,7 +121,9 @@ def _replayer(key: str, image: str, _spec: DetectorSpec, _image: ImageChoice) ->
     return Replayer(capture(model, read_image(_image.source, name=_image.name), truth), model)
 
 
-@st.cache_resource(scope="session", max_entries=MOST_TRACES, show_spinner="Opening the trace …")
+@st.cache_resource(
+    scope="session", max_entries=MOST_TRACES, on_release=trim_soon, show_spinner="Opening the trace …"
+)
 def _opened(key: str, _image: ImageChoice) -> Replayer:
     del key
     data = _image.source if isinstance(_image.source, bytes) else _image.source.read_bytes()
