@@ -1,6 +1,5 @@
 """Several people at one server, and one person with many large images: nobody's picture, nobody's memory."""
 
-import gc
 import io
 import time
 from collections.abc import Iterator
@@ -63,7 +62,6 @@ def test_two_browsers_at_once_keep_their_own_image_and_thresholds(browser: Brows
 
 def memory(server: Server) -> int:
     """Bytes of the server's process that are in memory."""
-    gc.collect()
     return psutil.Process(server.process_id).memory_info().rss
 
 

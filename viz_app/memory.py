@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
+from collections.abc import Callable
 from threading import Timer
 
-_WAIT_SECONDS = 3.0
+# Twice: what a session that ends still holds goes some seconds after its captures.
+_WAIT_SECONDS = (3.0, 15.0)
 
 
 def trim_soon(released: object = None) -> None:
@@ -21,7 +24,14 @@ def trim_soon(released: object = None) -> None:
     del released
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     trim = getattr(library, "malloc_trim", None)
-    if trim is not None:
-        timer = Timer(_WAIT_SECONDS, trim, (0,))
+    if trim is None:
+        return
+    for seconds in _WAIT_SECONDS:
+        timer = Timer(seconds, _trim, (trim,))
         timer.daemon = True
         timer.start()
+
+
+def _trim(trim: Callable[[int], int]) -> None:
+    gc.collect()  # a session that ended is a ring of objects that only this finds
+    trim(0)
