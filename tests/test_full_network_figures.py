@@ -15,8 +15,9 @@ from support.oracles import iou
 
 from detector import Detector, GroundTruth, Replay, Replayer, capture
 from detector.explaining.first_detection import lowered_until_found, strongest_slot
-from detector.explaining.ladder import Diagnosis, diagnose
+from detector.explaining.ladder import diagnose
 from detector.explaining.sweeps import nms_curve, score_curve
+from detector.explaining.verdicts import Diagnosis
 from detector.tracing.profile import profile
 from viz_app.figures import (
     full_network,
@@ -92,7 +93,7 @@ def test_detections_beside_ground_truth_in_their_colours() -> None:
     assert np.allclose(drawn(figure, "lost"), truth.boxes[lost].numpy())
     assert np.allclose(drawn(figure, "ground truth"), truth.boxes[found].numpy())
     assert np.allclose(drawn(figure, "crowd region"), truth.boxes[truth.crowd].numpy())
-    false = list(diagnosis.false_positives)
+    false = list(diagnosis.false_detections)
     assert np.allclose(drawn(figure, "false positives"), replay.boxes[false].numpy(), atol=1e-4)
     assert len(drawn(figure, "detections")) == len(replay.labels) - len(false)
 
@@ -101,7 +102,7 @@ def test_the_pointer_says_what_a_detection_matches_and_how_well() -> None:
     diagnosis = diagnosed()
     replay, truth = diagnosis.replay, diagnosis.truth
     groups = {group.name: group for group in full_network.overview_groups(replay, diagnosis)}
-    true = [index for index in range(len(replay.labels)) if index not in diagnosis.false_positives]
+    true = [index for index in range(len(replay.labels)) if index not in diagnosis.false_detections]
     for detection, hover in zip(true, groups["detections"].hover, strict=True):
         matched = int(diagnosis.matches.object_of[detection])
         if truth.crowd[matched]:
@@ -138,7 +139,7 @@ def test_the_table_of_detections_gives_the_iou_of_each_match() -> None:
 def test_recall_and_precision_are_told_with_their_counts() -> None:
     diagnosis = diagnosed()
     found, objects = len(diagnosis.verdicts) - len(diagnosis.lost), len(diagnosis.verdicts)
-    false = len(diagnosis.false_positives)
+    false = len(diagnosis.false_detections)
     text = outcome_text.match_text(diagnosis)
     assert rf"\frac{{{found}}}{{{objects}}}={found / objects:.2f}" in text
     assert rf"\frac{{{found}}}{{{found + false}}}={found / (found + false):.2f}" in text
@@ -273,7 +274,7 @@ def test_the_class_table_adds_up() -> None:
     assert sum(table["detections"].tolist()) == len(replay.labels)
     assert sum(table["objects"].tolist()) == len(diagnosis.verdicts)
     assert sum(table["missed"].tolist()) == len(diagnosis.lost)
-    assert sum(table["false"].tolist()) == len(diagnosis.false_positives)
+    assert sum(table["false"].tolist()) == len(diagnosis.false_detections)
     passed = (replay.class_scores[:, 1:] > replay.thresholds.box_score).sum(0)
     for name, slots, best in zip(table["category"], table["slots"], table["best score"], strict=True):
         label = replay.trace.categories.index(name)
@@ -287,8 +288,8 @@ def test_every_detection_has_its_dot_at_its_score() -> None:
     diagnosis = diagnosed()
     figure = score_tables.score_figure(diagnosis.replay, diagnosis)
     false = named(figure, "false positives")
-    assert list(false.customdata) == list(diagnosis.false_positives)
-    assert np.allclose(false.x, diagnosis.replay.scores[list(diagnosis.false_positives)])
+    assert list(false.customdata) == list(diagnosis.false_detections)
+    assert np.allclose(false.x, diagnosis.replay.scores[list(diagnosis.false_detections)])
     assert len(false.x) + len(named(figure, "detections").x) == len(diagnosis.replay.labels)
     assert figure.layout.shapes[0].x0 == diagnosis.replay.thresholds.box_score
 

@@ -67,7 +67,7 @@ def test_verdicts_are_total_and_survivors_never_rise(seed: int, count: int, boun
         assert 0 <= verdict.best_iou <= 1 and verdict.reason
     found = [verdict.detection for verdict in diagnosis.verdicts if verdict.detection is not None]
     assert len(found) == len(set(found))
-    assert len(found) + len(diagnosis.false_positives) == len(replay.boxes)
+    assert len(found) + len(diagnosis.false_detections) == len(replay.boxes)
 
 
 def test_thresholds_move_the_rung_they_guard() -> None:
@@ -113,7 +113,7 @@ def test_crowd_regions_get_no_verdict_and_excuse_what_lies_in_them() -> None:
     everything = torch.tensor([[0.0, 0, 128, 96]] * 5)
     crowd = GroundTruth(everything, torch.arange(1, 6), crowd=torch.ones(5, dtype=torch.bool))
     diagnosis = diagnose(replay, crowd)
-    assert diagnosis.verdicts == () and diagnosis.false_positives == ()
+    assert diagnosis.verdicts == () and diagnosis.false_detections == ()
 
 
 @pytest.mark.parametrize("bound", [0.0, -1.0, 1.5, float("nan")])

@@ -36,7 +36,7 @@ def test_objects_are_lost_at_different_stages(looks: list[Looked]) -> None:
     lost = [verdict.rung for one in looks for verdict in one.diagnosis.lost]
     assert len(lost) >= 5
     assert len(set(lost)) >= 5
-    assert 3 <= sum(len(one.diagnosis.false_positives) for one in looks) <= 30
+    assert 3 <= sum(len(one.diagnosis.false_detections) for one in looks) <= 30
 
 
 def test_the_first_scene_explains_itself(looks: list[Looked]) -> None:

@@ -91,7 +91,7 @@ def test_the_whole_network_says_what_was_found_in_words(replay: Replay) -> None:
     assert sheet.words == (strip_text(strip_of(replay, diagnosis)),)
     counted = {group.name: len(group) for group in sheet.panels[0].groups}
     assert counted.get("lost", 0) == len(diagnosis.lost)
-    assert counted.get("false positives", 0) == len(diagnosis.false_positives)
+    assert counted.get("false positives", 0) == len(diagnosis.false_detections)
 
 
 @pytest.mark.parametrize("stage", STAGES)

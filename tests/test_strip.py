@@ -9,8 +9,9 @@ from support.models import random_image, shared_detector
 from torch import Tensor
 
 from detector import Detector, GroundTruth, Replay, Replayer, Thresholds, capture
-from detector.explaining.ladder import Diagnosis, Verdict, diagnose
+from detector.explaining.ladder import diagnose
 from detector.explaining.rungs import Rung
+from detector.explaining.verdicts import Diagnosis, Verdict
 from viz_app.figures.strip import DIES_AT, MOST_LINES, RUNG_WORDS, Stage, strip_of
 from viz_app.figures.strip_html import strip_html, strip_text
 

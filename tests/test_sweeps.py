@@ -9,8 +9,9 @@ import torch
 from support.models import random_image, shared_detector
 
 from detector import GroundTruth, Replayer, capture
-from detector.explaining.ladder import Diagnosis, diagnose
+from detector.explaining.ladder import diagnose
 from detector.explaining.sweeps import LOWEST_SCORE, CountCurve, nms_curve, score_curve
+from detector.explaining.verdicts import Diagnosis
 
 MODELS = ("pyramid_best_class", "pyramid_per_class", "fasterrcnn_mobilenet_v3_large_fpn")
 
@@ -31,7 +32,7 @@ def subject(name: str, seed: int = 3) -> tuple[Replayer, GroundTruth]:
 
 def counted(diagnosis: Diagnosis) -> tuple[int, int, int]:
     found = sum(verdict.detection is not None for verdict in diagnosis.verdicts)
-    return len(diagnosis.replay.labels), found, len(diagnosis.false_positives)
+    return len(diagnosis.replay.labels), found, len(diagnosis.false_detections)
 
 
 def at(curve: CountCurve, value: float) -> tuple[int, int, int]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from streamlit.delta_generator import DeltaGenerator
 
-    from detector.explaining.ladder import Diagnosis
+    from detector.explaining.verdicts import Diagnosis
     from detector.tracing.replay import Replayer
     from detector.tracing.trace import Trace
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from detector.explaining.ladder import Diagnosis
+    from detector.explaining.verdicts import Diagnosis
     from detector.models.detector import Detector
     from detector.tracing.replay import Replay, Replayer
     from detector.tracing.trace import Trace

@@ -22,6 +22,7 @@ from detector.data.ground_truth import GroundTruth
 from detector.explaining.matching import Matches, match_detections, overlaps
 from detector.explaining.reasons import reason_for
 from detector.explaining.rungs import Rung
+from detector.explaining.verdicts import Diagnosis, Step, Verdict
 from detector.tracing.filters import DetectionFate, ProposalFate
 from detector.tracing.replay import Replay, Replayer
 
@@ -43,55 +44,6 @@ _SLOT_DEPTH = {
     DetectionFate.KEPT: Rung.BOX_LIMIT,
 }
 _NO_RUNG = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Where one object was lost.
-
-    Args:
-        object: index into the ground truth.
-        rung: the first rung that none of its candidates passed, or FOUND.
-        survivors: for each rung before FOUND, how many candidates passed it; never rising.
-        best_iou: highest IoU of the boxes of the stage that the deepest candidate reached, image frame.
-        detection: index of its detection among the kept ones, if found.
-        slot: the class slot that came nearest to a detection of it, where one has the right box.
-        reason: about five words.
-    """
-
-    object: int
-    rung: Rung
-    survivors: tuple[int, ...]
-    best_iou: float
-    detection: int | None
-    slot: int | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Diagnosis:
-    """One verdict per object of an image under some thresholds.
-
-    Args:
-        replay: what both filters did.
-        truth: the objects.
-        iou: the overlap that counts as found.
-        verdicts: one for each object that is not a crowd region, in their order.
-        matches: COCO's matching of the kept detections.
-        false_positives: indices of kept detections that match no object and no crowd region.
-    """
-
-    replay: Replay
-    truth: GroundTruth
-    iou: float
-    verdicts: tuple[Verdict, ...]
-    matches: Matches
-    false_positives: tuple[int, ...]
-
-    @property
-    def lost(self) -> tuple[Verdict, ...]:
-        """The verdicts of objects that were not found."""
-        return tuple(verdict for verdict in self.verdicts if verdict.rung is not Rung.FOUND)
 
 
 def diagnose(replayer: Replayer | Replay, ground_truth: GroundTruth, iou: float = 0.5) -> Diagnosis:
@@ -217,7 +169,8 @@ def _verdict(depths: _Depths, matches: Matches, index: int) -> Verdict:
     slot = _nearest_slot(depths, by_roi, index)
     best = _best_iou(depths, by_roi, index)
     reason = reason_for(rung, depths.replay, depths.truth, index, slot=slot, best_iou=best)
-    return Verdict(index, rung, survivors, best, detection if found else None, slot, reason)
+    steps = tuple(Step(rung, count) for rung, count in zip(Rung, survivors, strict=False))
+    return Verdict(index, rung, steps, best, detection if found else None, slot, reason)
 
 
 def _nearest_slot(depths: _Depths, by_roi: Tensor, index: int) -> int | None:

@@ -20,7 +20,8 @@ from detector.data.coco_export import write_coco
 from detector.data.datasets import ground_truth_of
 from detector.data.ground_truth import GroundTruth
 from detector.data.shapes import ShapesDataset
-from detector.explaining.ladder import Diagnosis, diagnose
+from detector.explaining.ladder import diagnose
+from detector.explaining.verdicts import Diagnosis
 from detector.models.detector import Detector
 from detector.models.zoo import load_detector
 from detector.tracing.capture import capture
@@ -53,7 +54,7 @@ class Looked:
         replay = self.diagnosis.replay
         return [
             f"{categories[int(replay.labels[k])]} {float(replay.scores[k]):.2f} at {_whole(replay.boxes[k])}"
-            for k in self.diagnosis.false_positives
+            for k in self.diagnosis.false_detections
         ]
 
     def _why_hard(self, index: int) -> str:
@@ -101,7 +102,7 @@ def write_samples(folder: Path, chosen: Iterable[int] = CHOSEN) -> None:
 def readme(looks: list[Looked], categories: tuple[str, ...]) -> str:
     """What the folder holds, how each scene was made, and what the detector does with it."""
     lost = sum(len(one.diagnosis.lost) for one in looks)
-    false = sum(len(one.diagnosis.false_positives) for one in looks)
+    false = sum(len(one.diagnosis.false_detections) for one in looks)
     objects = sum(len(one.truth) for one in looks)
     lines = [
         "# Sample images",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
     from torch import Tensor
 
-    from detector.explaining.ladder import Diagnosis, Verdict
+    from detector.explaining.verdicts import Diagnosis, Verdict
     from detector.tracing.thresholds import Thresholds
     from viz_app.scene import Scene
 

@@ -21,7 +21,7 @@ from viz_app.problems import literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from detector.explaining.ladder import Diagnosis
+    from detector.explaining.verdicts import Diagnosis
     from viz_app.links import Selected
     from viz_app.scene import Scene
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from detector.data.images import read_image
-from detector.explaining.ladder import Diagnosis, diagnose
+from detector.explaining.ladder import diagnose
+from detector.explaining.verdicts import Diagnosis
 from detector.tracing.capture import capture
 from detector.tracing.replay import Replay, Replayer
 from detector.tracing.roi_losses import RoiLosses, roi_losses

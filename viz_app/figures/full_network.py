@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import plotly.graph_objects as go
 
-    from detector.explaining.ladder import Diagnosis
+    from detector.explaining.verdicts import Diagnosis
     from detector.tracing.replay import Replay
 
 
@@ -38,7 +38,7 @@ def overview_groups(replay: Replay, diagnosis: Diagnosis | None = None) -> list[
         diagnosis: of this replay: which objects are lost, which detections match which.
     """
     groups = _object_groups(replay, diagnosis)
-    false = set() if diagnosis is None else set(diagnosis.false_positives)
+    false = set() if diagnosis is None else set(diagnosis.false_detections)
     words = _match_words(replay, diagnosis)
     everything = range(len(replay.labels))
     true = [index for index in everything if index not in false]

@@ -21,7 +21,7 @@ from viz_app.figures.picture import box_path
 from viz_app.links import Selected
 
 if TYPE_CHECKING:
-    from detector.explaining.ladder import Diagnosis
+    from detector.explaining.verdicts import Diagnosis
 
 MOST_DETECTIONS = 60
 _ROW, _ROOM = 26, 110

@@ -14,7 +14,7 @@ from viz_app.figures.full_network import match_ious
 from viz_app.figures.words import size_words
 
 if TYPE_CHECKING:
-    from detector.explaining.ladder import Diagnosis, Verdict
+    from detector.explaining.verdicts import Diagnosis, Verdict
     from detector.tracing.replay import Replay
 
 
@@ -66,7 +66,7 @@ def detection_table(replay: Replay, diagnosis: Diagnosis | None) -> pd.DataFrame
 
     The rank is the proposal's place by objectness among those that left the RPN, from 1.
     """
-    verdicts, false = ((), ()) if diagnosis is None else (diagnosis.verdicts, diagnosis.false_positives)
+    verdicts, false = ((), ()) if diagnosis is None else (diagnosis.verdicts, diagnosis.false_detections)
     matched = {
         verdict.detection: f"#{verdict.object}" for verdict in verdicts if verdict.detection is not None
     }

@@ -11,7 +11,7 @@ from viz_app.figures.words import latex_count, plural
 from viz_app.problems import literal
 
 if TYPE_CHECKING:
-    from detector.explaining.ladder import Diagnosis
+    from detector.explaining.verdicts import Diagnosis
     from detector.tracing.replay import Replay
 
 _SOURCES = "Ren et al. 2015, *Faster R-CNN*, section 3; Girshick 2015, *Fast R-CNN*, section 2."
@@ -52,7 +52,7 @@ def outcome_text(replay: Replay) -> str:
 def match_text(diagnosis: Diagnosis) -> str:
     """How detections and objects are matched, in Markdown with this image's own numbers."""
     objects, found = len(diagnosis.verdicts), len(diagnosis.verdicts) - len(diagnosis.lost)
-    detections, false = len(diagnosis.replay.labels), len(diagnosis.false_positives)
+    detections, false = len(diagnosis.replay.labels), len(diagnosis.false_detections)
     counted = found + false
     crowd = detections - counted
     ignored = f" **{crowd:,}** lie in crowd regions and count neither way." if crowd else ""

@@ -25,7 +25,7 @@ from viz_app.figures.words import plural, shape_words
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from detector.explaining.ladder import Diagnosis
+    from detector.explaining.verdicts import Diagnosis
     from detector.tracing.replay import Replay
     from detector.tracing.trace import Trace
 

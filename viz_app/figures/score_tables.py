@@ -12,7 +12,7 @@ from viz_app.figures.charts import calm
 from viz_app.figures.palette import DETECTION, FALSE_POSITIVE, GREY
 
 if TYPE_CHECKING:
-    from detector.explaining.ladder import Diagnosis
+    from detector.explaining.verdicts import Diagnosis
     from detector.tracing.replay import Replay
 
 _ROW, _ROOM, _HEIGHTS = 30, 70, (170, 620)
@@ -46,7 +46,7 @@ def score_figure(replay: Replay, diagnosis: Diagnosis | None) -> go.Figure:
 
     The dashed line is the score threshold.
     """
-    false = set() if diagnosis is None else set(diagnosis.false_positives)
+    false = set() if diagnosis is None else set(diagnosis.false_detections)
     names = [replay.trace.categories[label] for label in replay.labels.tolist()]
     scores = replay.scores.tolist()
     figure = go.Figure()
@@ -83,5 +83,5 @@ def _passed(replay: Replay) -> list[int]:
 def _outcome(diagnosis: Diagnosis, label: int, labels: list[int]) -> dict[str, int]:
     verdicts = [one for one in diagnosis.verdicts if int(diagnosis.truth.labels[one.object]) == label]
     found = sum(verdict.detection is not None for verdict in verdicts)
-    false = sum(labels[index] == label for index in diagnosis.false_positives)
+    false = sum(labels[index] == label for index in diagnosis.false_detections)
     return {"objects": len(verdicts), "found": found, "missed": len(verdicts) - found, "false": false}

@@ -17,7 +17,7 @@ from viz_app.figures.palette import ACCENT, LOST, category_color
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from detector.explaining.ladder import Diagnosis, Verdict
+    from detector.explaining.verdicts import Diagnosis, Verdict
     from detector.tracing.replay import Replay
 
 MOST_LINES = 10

@@ -1,0 +1,124 @@
+"""What the ladder says: a verdict for each object, and all of an image together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from detector.explaining.evidence import ClassEvidence, Evidence
+from detector.explaining.rungs import Rung
+
+if TYPE_CHECKING:
+    from detector.data.ground_truth import GroundTruth
+    from detector.explaining.matching import Matches
+    from detector.tracing.replay import Replay
+
+
+class Mechanism(StrEnum):
+    """The five mechanisms of a miss of Miller et al. 2022, "What's in the Black Box? The False Negative
+    Mechanisms Inside Object Detectors"."""
+
+    PROPOSAL = "proposal"
+    REGRESSOR = "regressor"
+    INTERCLASS = "interclass"
+    BACKGROUND = "background"
+    CALIBRATION = "calibration"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What passed one rung.
+
+    Args:
+        rung: which.
+        survivors: how many candidates of the object passed it.
+        best_iou: the highest IoU of their boxes with the object, as the boxes are at this rung, image frame;
+            None where none survives.
+        best_score: their highest score: objectness up to RPN_LIMIT, then the probability of the right class.
+    """
+
+    rung: Rung
+    survivors: int
+    best_iou: float | None = None
+    best_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Where one object was lost.
+
+    Args:
+        object: index into the ground truth.
+        rung: the first rung that none of its candidates passed, or FOUND.
+        steps: one for each rung before FOUND; the numbers of survivors never rise.
+        best_iou: highest IoU of the boxes of the stage that the deepest candidate reached, image frame.
+        detection: index of its detection among the kept ones, if found.
+        slot: the class slot that came nearest to a detection of it, where one has the right box.
+        reason: about five words.
+        evidence: what shows why, for a lost object.
+    """
+
+    object: int
+    rung: Rung
+    steps: tuple[Step, ...]
+    best_iou: float
+    detection: int | None
+    slot: int | None
+    reason: str
+    evidence: Evidence | None = None
+
+    @property
+    def survivors(self) -> tuple[int, ...]:
+        """How many candidates passed each rung before FOUND."""
+        return tuple(step.survivors for step in self.steps)
+
+    @property
+    def mechanism(self) -> Mechanism | None:
+        """The mechanism of Miller et al. 2022 that the rung belongs to; None for a found object.
+
+        Their proposal mechanism merges the first six rungs.
+        """
+        if self.rung is Rung.FOUND:
+            return None
+        if self.rung <= Rung.RPN_LIMIT:
+            return Mechanism.PROPOSAL
+        if self.rung is Rung.ROI_BOX:
+            return Mechanism.REGRESSOR
+        if isinstance(self.evidence, ClassEvidence):
+            cause = self.evidence.cause
+            if cause == "other class":
+                return Mechanism.INTERCLASS
+            if cause == "background":
+                return Mechanism.BACKGROUND
+        return Mechanism.CALIBRATION
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Diagnosis:
+    """One verdict per object of an image under some thresholds.
+
+    Args:
+        replay: what both filters did.
+        truth: the objects.
+        iou: the overlap that counts as found.
+        verdicts: one for each object that is not a crowd region, in their order.
+        matches: COCO's matching of the kept detections.
+        false_detections: indices of kept detections that match no object and no crowd region.
+    """
+
+    replay: Replay
+    truth: GroundTruth
+    iou: float
+    verdicts: tuple[Verdict, ...]
+    matches: Matches
+    false_detections: tuple[int, ...]
+
+    @property
+    def lost(self) -> tuple[Verdict, ...]:
+        """The verdicts of objects that were not found."""
+        return tuple(verdict for verdict in self.verdicts if verdict.rung is not Rung.FOUND)
+
+    def verdict_of(self, index: int) -> Verdict | None:
+        """The verdict about one object; None for a crowd region, or where there is no such object."""
+        return next((verdict for verdict in self.verdicts if verdict.object == index), None)
