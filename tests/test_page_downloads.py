@@ -6,17 +6,19 @@ import io
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 import torch
 from playwright.sync_api import Page, expect
 from support.app import PAGES, open_app
+from support.browser import PATIENCE_MS
 from support.browser import open_app as open_in_browser
 from support.models import random_image, shared_detector
 
 from detector import capture
 from detector.data.images import read_image
 from detector.tracing.trace_file import parse_trace
-from viz_app.figures.exports import picture_sheet, sheet_page, sheet_png, table_csv, trace_bytes
+from viz_app.figures.exports import chart_page, picture_sheet, sheet_page, sheet_png, table_csv, trace_bytes
 from viz_app.figures.picture import BoxGroup
 from viz_app.figures.sheet import draw_sheet
 from viz_app.scenes import bundled_scenes
@@ -38,6 +40,12 @@ def test_a_picture_is_the_drawn_sheet() -> None:
 def test_a_figure_is_one_page_that_answers_the_pointer() -> None:
     page = sheet_page(picture_sheet("RPN", GREY, [BOXES])).decode()
     assert "a box" in page and "one box" in page and "Plotly.newPlot" in page
+
+
+def test_a_chart_is_one_page_with_its_own_numbers() -> None:
+    page = chart_page(go.Figure(go.Bar(x=["found"], y=[4.25], name="objects"))).decode()
+    assert "4.25" in page and "found" in page and "Plotly.newPlot" in page
+    assert "<script src" not in page.split("Plotly.newPlot")[0][:2000]
 
 
 def test_a_table_keeps_names_and_digits() -> None:
@@ -83,3 +91,17 @@ def test_files_are_made_when_they_are_asked_for(page: Page, app_url: str) -> Non
         page.get_by_role("button", name="save this trace").click()
     assert download.value.suggested_filename == "scene_00.trace"
     assert parse_trace(download.value.path().read_bytes(), "it").input.name == "scene_00.png"
+
+
+@pytest.mark.browser
+def test_every_chart_has_a_button_that_saves_it(page: Page, app_url: str) -> None:
+    open_in_browser(page, app_url)
+    page.get_by_test_id("stButtonGroup").locator("button").filter(has_text="Thresholds").click()
+    charts = page.get_by_test_id("stPlotlyChart")
+    expect(charts).to_have_count(2, timeout=PATIENCE_MS)
+    save = page.get_by_role("button", name="Save the chart (HTML)")
+    expect(save).to_have_count(2)
+    with page.expect_download() as download:
+        save.first.click()
+    assert download.value.suggested_filename == "full_network_box_score.html"
+    assert "detections" in download.value.path().read_text()

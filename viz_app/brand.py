@@ -23,5 +23,13 @@ STYLE = """<style>
 [data-testid=stSidebarUserContent] { padding-bottom: 2rem; }
 [data-testid=stSidebarUserContent] [data-testid=stVerticalBlock] { gap: 0.5rem; }
 [data-testid=stSidebarUserContent] [data-testid=stSlider] { margin-bottom: -0.5rem; }
+[class*=st-key-chart-] { position: relative; }
+[class*=st-key-chart-] > [data-testid=stElementContainer]:has([data-testid=stDownloadButton]) {
+  position: absolute; top: 0; right: 0; width: auto !important; z-index: 2; opacity: 0.35; }
+[class*=st-key-chart-]:hover > [data-testid=stElementContainer]:has([data-testid=stDownloadButton]),
+[class*=st-key-chart-] > [data-testid=stElementContainer]:focus-within { opacity: 1; }
+[class*=st-key-chart-] [data-testid=stDownloadButton] button { min-height: 0; padding: 0.1rem; }
+[class*=st-key-chart-] [data-testid=stDownloadButton] [data-testid=stMarkdownContainer] {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 </style>"""
 """A denser sidebar and narrower margins than Streamlit's own: all sliders are in sight on a laptop."""

@@ -15,6 +15,7 @@ import streamlit as st
 from viz_app import state
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
     from pandas.io.formats.style import Styler
     from torch import Tensor
 
@@ -70,6 +71,26 @@ def offer(key: str, pixels: Tensor, groups: Sequence[BoxGroup], overlay: Tensor 
     shelf.beside.clear()
 
 
+def offer_chart(key: str, figure: go.Figure) -> None:
+    """A button without words that saves a chart as a web page.
+
+    Args:
+        key: of the chart, such as `rpn.recall`; its first two parts name the file.
+        figure: as it is drawn.
+    """
+    name = re.sub(r"\W+", "_", ".".join(key.split(".")[:2]))
+    st.download_button(
+        "Save the chart (HTML)",
+        partial(_chart, figure),
+        f"{name}.html",
+        "text/html",
+        key=f"download.{key}.chart",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )
+
+
 def offer_trace(trace: Trace) -> None:
     """A button that saves everything that was captured of an image, to be opened later without the model."""
     name = re.sub(r"[^\w.-]+", "_", Path(trace.input.name).stem) or "image"
@@ -111,6 +132,12 @@ def _csv(shelf: _Shelf, name: str) -> bytes:
     from viz_app.figures.exports import table_csv
 
     return table_csv(shelf.latest[name])
+
+
+def _chart(figure: go.Figure) -> bytes:
+    from viz_app.figures.exports import chart_page
+
+    return chart_page(figure)
 
 
 def _trace(trace: Trace) -> bytes:

@@ -10,11 +10,11 @@ import streamlit as st
 from viz_app.app_pages.backbone_explained import explain_backbone
 from viz_app.app_pages.backbone_maps import feature_maps
 from viz_app.app_pages.backbone_weights import weights
+from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.parts import image_key, linked_table, show_picture, with_model
 from viz_app.figures import input_image as figures
 from viz_app.figures.feature_maps import colorize, finite_range, viridis_scale_html
 from viz_app.figures.input_image import CHANNELS, InputRules
-from viz_app.figures.picture import CONFIG
 from viz_app.links import Selected
 
 if TYPE_CHECKING:
@@ -126,10 +126,10 @@ def _values(trace: Trace, rules: InputRules) -> None:
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
         st.subheader("Values in the file", anchor=False)
-        st.plotly_chart(figures.file_histogram(trace), config=CONFIG, key="backbone.raw values")
+        show_chart(figures.file_histogram(trace), key="backbone.raw values")
     with right, st.container(border=True, height="stretch"):
         st.subheader("Values the network gets", anchor=False)
-        st.plotly_chart(figures.normalised_histogram(trace), config=CONFIG, key="backbone.values")
+        show_chart(figures.normalised_histogram(trace), key="backbone.values")
     with st.container(border=True):
         st.subheader("Per channel", anchor=False)
         table = figures.channel_table(trace, rules)

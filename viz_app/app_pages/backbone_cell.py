@@ -9,9 +9,9 @@ import streamlit as st
 from detector.tracing.cells import Cell, cell_number, cell_of_anchor, cell_with_number
 from viz_app import state
 from viz_app.app_pages.backbone_facts import fields_of
+from viz_app.app_pages.charts import show_chart
 from viz_app.figures.activations import cell_values_figure
 from viz_app.figures.backbone_maps import NamedMap, cell_at, cell_centre, cells_table, named_maps
-from viz_app.figures.picture import CONFIG
 from viz_app.figures.words import size_words
 from viz_app.links import Selected
 from viz_app.problems import as_sentence, literal
@@ -74,7 +74,7 @@ def tell_cell(
     fields = _known_fields(scene)
     field, reached = _field_words(scene, one, cell, fields)
     st.caption(f"Stride {stride}. {reached} Network frame, width × height.")
-    st.plotly_chart(cell_values_figure(one.values, cell, channel), config=CONFIG, key="backbone.cell values")
+    show_chart(cell_values_figure(one.values, cell, channel), key="backbone.cell values")
     _through_maps(scene, one, cell, fields)
     return field
 

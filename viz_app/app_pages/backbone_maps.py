@@ -9,6 +9,7 @@ import streamlit as st
 from detector.tracing.cells import cell_with_number
 from viz_app import state
 from viz_app.app_pages.backbone_cell import chosen_cell, select_cell, tell_cell
+from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.parts import show_picture
 from viz_app.figures.activations import (
     activation_histograms,
@@ -32,7 +33,6 @@ from viz_app.figures.feature_maps import (
     thumbnail,
     viridis_scale_html,
 )
-from viz_app.figures.picture import CONFIG
 from viz_app.figures.words import shape_words
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _stages(maps: tuple[NamedMap, ...]) -> None:
     with st.container(border=True):
         st.subheader("Activations of every stage", anchor=False)
         numbers = all_statistics(maps)
-        st.plotly_chart(activation_histograms(maps, numbers), config=CONFIG, key="backbone.activations")
+        show_chart(activation_histograms(maps, numbers), key="backbone.activations")
         st.dataframe(
             activation_table(maps, numbers), hide_index=True, column_config=_STAGE_COLUMNS, height="content"
         )

@@ -8,8 +8,8 @@ import streamlit as st
 
 from detector.models.weight_statistics import EXPLODING, find_tensor
 from viz_app.app_pages.backbone_facts import weights_of
+from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.parts import select_row
-from viz_app.figures.picture import CONFIG
 from viz_app.figures.weights import alert_words, magnitude_figure, part_of, weight_histogram, weight_table
 from viz_app.figures.words import shape_words
 from viz_app.problems import literal
@@ -73,11 +73,11 @@ def _tensor(scene: Scene, shown: Sequence[WeightStatistics], row: int) -> None:
         f"{literal(one.module)}, {one.name.rpartition('.')[2]}, {shape_words(one.shape) or 'a scalar'}, {kind}"
     )
     value = find_tensor(scene.detector.model, one.name)
-    st.plotly_chart(weight_histogram(value, one.name), config=CONFIG, key="backbone.weight histogram")
+    show_chart(weight_histogram(value, one.name), key="backbone.weight histogram")
     if one.non_finite:
         st.caption(f"{one.non_finite:,} of {one.count:,} entries are NaN or infinite and left out.")
     st.caption(
         f"{one.count:,} entries, mean {one.mean:.3g}, std {one.std:.3g}, from {one.low:.3g} to {one.high:.3g}."
     )
-    st.plotly_chart(magnitude_figure(shown, row), config=CONFIG, key="backbone.magnitudes")
+    show_chart(magnitude_figure(shown, row), key="backbone.magnitudes")
     st.caption(f"Every tensor of the table. Dotted: {EXPLODING:g}, where a parameter counts as exploding.")

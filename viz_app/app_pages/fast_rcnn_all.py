@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from viz_app import state
+from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.fast_rcnn_explained import level_words
 from viz_app.app_pages.fast_rcnn_roi import ROI_COLUMNS, rois_with_selected, shown_label, shown_roi
 from viz_app.app_pages.parts import IOU, image_key, linked_table, with_model
 from viz_app.app_pages.shown import Shown
 from viz_app.figures.fast_rcnn import level_rule, selected_roi_groups
 from viz_app.figures.fast_rcnn_tables import roi_order, roi_table
-from viz_app.figures.picture import CONFIG
 from viz_app.figures.roi_heat import iou_overlay, object_ious
 from viz_app.figures.roi_items import roi_items, selected_roi
 from viz_app.figures.roi_levels import level_figure, level_groups, roi_level_table
@@ -59,7 +59,7 @@ def below_levels(scene: Scene) -> None:
     with left, st.container(border=True, height="stretch"):
         st.subheader("RoIs by size", anchor=False)
         figure = level_figure(replay, rule, shown_roi(scene))
-        st.plotly_chart(figure, config=CONFIG, key="fast_rcnn.sides")
+        show_chart(figure, key="fast_rcnn.sides")
         st.caption("Coloured by level. Dotted: where the rule goes to the next level. Orange: this RoI.")
     with right, st.container(border=True, height="stretch"):
         st.subheader("Levels", anchor=False)

@@ -9,12 +9,12 @@ import torch
 
 from detector.tracing.projection import Projection, principal_plane
 from viz_app import state
+from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.fast_rcnn_roi import shown_label
 from viz_app.app_pages.parts import image_key
 from viz_app.app_pages.shown import Shown
 from viz_app.figures.embedding_map import ColorBy, clicked_roi, embedding_figure, labels_of
 from viz_app.figures.fast_rcnn import selected_roi_groups
-from viz_app.figures.picture import CONFIG
 from viz_app.figures.roi_items import roi_items, selected_roi
 from viz_app.figures.rpn_filter import ground_truth_group
 from viz_app.problems import literal
@@ -51,12 +51,11 @@ def beside(scene: Scene) -> Shown:
     labels, plane = labels_of(replay, color), _plane(replay.head.embedding)
     table = f"fast_rcnn.embedding.{image_key(scene.trace)}.{by}"
     key = state.table_key(table)
-    st.plotly_chart(
+    show_chart(
         embedding_figure(replay, plane, labels, roi),
-        config={**CONFIG, "scrollZoom": True},
         key=key,
         on_select=lambda: _select(replay, key, table),
-        selection_mode="points",
+        scroll_zoom=True,
     )
     st.caption(
         f"The {replay.head.embedding.shape[1]} numbers of each of {len(labels):,} RoIs, on the plane where they "

@@ -9,6 +9,7 @@ import torch
 
 from detector.tracing.roi_grid import SamplingGrid, pooling_rule, sampling_grid
 from viz_app import state
+from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.parts import IOU, PROBABILITY, image_key, linked_table, with_model
 from viz_app.app_pages.shown import Shown
 from viz_app.figures import fast_rcnn as figures
@@ -20,7 +21,6 @@ from viz_app.figures.feature_maps import (
     channels_by_energy,
     reduce_channels,
 )
-from viz_app.figures.picture import CONFIG
 from viz_app.figures.roi_grid import grid_groups
 from viz_app.figures.roi_heat import object_ious
 from viz_app.figures.roi_items import roi_items, selected_roi, slot_items
@@ -97,7 +97,7 @@ def below(scene: Scene) -> None:
             _features(scene, features, roi)
     with classes, st.container(border=True, height="stretch"):
         st.subheader("Class probabilities", anchor=False)
-        st.plotly_chart(figures.score_bars(replay, roi), config=CONFIG, key="fast_rcnn.scores")
+        show_chart(figures.score_bars(replay, roi), key="fast_rcnn.scores")
         st.caption(
             f"The five highest of {replay.class_scores.shape[1]}. Grey: background. Dotted: the score "
             f"threshold {replay.thresholds.box_score:g}."
@@ -198,7 +198,7 @@ def _grid(scene: Scene, roi: int) -> SamplingGrid:
 
 def _crop(scene: Scene, roi: int) -> None:
     grid = _grid(scene, roi)
-    st.plotly_chart(figures.crop_figure(scene.trace, grid), config=CONFIG, key="fast_rcnn.crop")
+    show_chart(figures.crop_figure(scene.trace, grid), key="fast_rcnn.crop")
     rows, columns, down, across = grid.points.shape[:4]
     st.caption(
         f"Squeezed to a square: {rows} × {columns} bins, {down} × {across} sample points in each, "
@@ -221,7 +221,7 @@ def _features(scene: Scene, features: Tensor, roi: int) -> None:
         help="Channels are sorted by their energy in this RoI.",
     )
     values = reduce_channels(features, shown) if isinstance(shown, str) else features[int(shown or 0)]
-    st.plotly_chart(cell_heatmap(values, height=232), config=CONFIG, key="fast_rcnn.features")
+    show_chart(cell_heatmap(values, height=232), key="fast_rcnn.features")
     level = int(scene.replay.head.level[roi])
     st.caption(f"{features.shape[0]} × {features.shape[1]} × {features.shape[2]} from pyramid level {level}.")
 

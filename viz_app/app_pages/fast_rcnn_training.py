@@ -8,10 +8,10 @@ import streamlit as st
 
 from detector.tracing.roi_losses import RoiLosses, roi_confusion, roi_losses
 from viz_app import state
+from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.parts import PROBABILITY, image_key, linked_table
 from viz_app.app_pages.shown import Shown
 from viz_app.app_pages.training_step import SEED, TrainingStep, seed_row, training_step
-from viz_app.figures.picture import CONFIG
 from viz_app.figures.roi_batch import confusion_figure, delta_histograms
 from viz_app.figures.roi_samples import (
     Order,
@@ -90,14 +90,14 @@ def below(scene: Scene) -> None:
     with left, st.container(border=True, height="stretch"):
         st.subheader("What was taken for what", anchor=False)
         figure = confusion_figure(roi_confusion(rois), scene.trace.categories)
-        st.plotly_chart(figure, config=CONFIG, key="fast_rcnn.confusion")
+        show_chart(figure, key="fast_rcnn.confusion")
     with right, st.container(border=True, height="stretch"):
         st.subheader("Share of positives", anchor=False)
         quota = quota_of(scene, step)
-        st.plotly_chart(quota_figure(quota), config=CONFIG, key="fast_rcnn.quota")
+        show_chart(quota_figure(quota), key="fast_rcnn.quota")
         st.caption(f"Dotted: the most positives that a step may draw, {quota.asked:,}.")
         st.subheader("Box targets and errors", anchor=False)
-        st.plotly_chart(delta_histograms(rois, losses), config=CONFIG, key="fast_rcnn.deltas")
+        show_chart(delta_histograms(rois, losses), key="fast_rcnn.deltas")
         st.caption(
             "Of the positives, times the box coder's weights. Grey: targets. Blue: predicted minus target."
         )

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from viz_app import state
+from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.parts import place_of
 from viz_app.figures.full_network import detection_items
 from viz_app.figures.keypoints import keypoint_figure, keypoint_names, keypoints_of
 from viz_app.figures.masks import mask_figure
-from viz_app.figures.picture import CONFIG
 
 if TYPE_CHECKING:
     from viz_app.scene import Scene
@@ -25,7 +25,8 @@ def show_masks(scene: Scene) -> None:
         st.info(_no_output("mask", detection))
         return
     chart, words = st.columns(2)
-    chart.plotly_chart(figure, config=CONFIG, key="full_network.mask")
+    with chart:
+        show_chart(figure, key="full_network.mask")
     words.caption(
         f"Detection {detection}: probability of its own category's mask in {_cells(scene)} cells over its box, "
         "before it is stretched and pasted into the image. Inside is 0.5 and more."
@@ -51,7 +52,7 @@ def show_keypoints(scene: Scene) -> None:
     with chart:
         figure = keypoint_figure(scene.replay, detection, joint)
         if figure is not None:
-            st.plotly_chart(figure, config=CONFIG, key="full_network.keypoint")
+            show_chart(figure, key="full_network.keypoint")
     st.caption(f"Detection {detection}: the keypoint is where this map over its box is highest.")
 
 

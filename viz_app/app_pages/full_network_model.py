@@ -9,9 +9,9 @@ import streamlit as st
 
 from detector.tracing.profile import Profile, profile
 from viz_app import state
+from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.parts import with_model
 from viz_app.figures.module_tree import module_table, time_figure
-from viz_app.figures.picture import CONFIG
 from viz_app.problems import literal
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _parts(scene: Scene) -> None:
     for note in scene.detector.notes:
         st.caption(literal(note))
     measured = _profile(scene)
-    st.plotly_chart(time_figure(measured), config=CONFIG, key="full_network.time")
+    show_chart(time_figure(measured), key="full_network.time")
     st.dataframe(module_table(measured), hide_index=True, height=420, column_config=_COLUMNS)
     st.caption(
         f"Measured on this image in one forward of {measured.whole.seconds * 1000:,.0f} ms; a busy machine is "

@@ -8,11 +8,11 @@ import streamlit as st
 
 from detector.explaining.sweeps import nms_curve, score_curve
 from viz_app import state
+from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.full_network_heads import show_keypoints, show_masks
 from viz_app.app_pages.full_network_model import show_model
 from viz_app.figures.match_matrix import MOST_DETECTIONS, matrix_figure, picked_item
 from viz_app.figures.path import Step, path_steps
-from viz_app.figures.picture import CONFIG
 from viz_app.figures.score_tables import class_table, score_figure
 from viz_app.figures.strip import Stage
 from viz_app.figures.threshold_curves import curve_figure
@@ -104,10 +104,9 @@ def _matches(scene: Scene) -> None:
         st.info(f"Nothing to compare: there is {nothing} on this image under these thresholds.")
         return
     key = f"{_MATRIX}.{state.selection()}"
-    st.plotly_chart(
-        matrix_figure(diagnosis, state.selection()), config=CONFIG, key=key,
-        selection_mode="points", on_select=lambda: _pick_pair(diagnosis, key),
-    )  # fmt: skip
+    show_chart(
+        matrix_figure(diagnosis, state.selection()), key=key, on_select=lambda: _pick_pair(diagnosis, key)
+    )
     count = len(scene.replay.labels)
     rest = f" The {MOST_DETECTIONS} best of {count:,} are shown." if count > MOST_DETECTIONS else ""
     st.caption(
@@ -129,7 +128,7 @@ def _thresholds(scene: Scene) -> None:
     curves = (score_curve(scene.replay, truth), nms_curve(scene.replay, truth))
     for column, curve in zip(st.columns(2), curves, strict=True):
         with column:
-            st.plotly_chart(curve_figure(curve, objects), config=CONFIG, key=f"full_network.{curve.field}")
+            show_chart(curve_figure(curve, objects), key=f"full_network.{curve.field}")
     st.caption(
         "Counts on this image while one threshold moves and all others stay: exact at every score, and by a replay "
         f"of the box filter at {len(curves[1].values)} values of NMS. The RPN filter stays as it is."
@@ -144,5 +143,5 @@ def _classes(scene: Scene) -> None:
             column_config=_CLASS_COLUMNS,
         )  # fmt: skip
     with chart:
-        st.plotly_chart(score_figure(scene.replay, scene.diagnosis), config=CONFIG, key="full_network.scores")
+        show_chart(score_figure(scene.replay, scene.diagnosis), key="full_network.scores")
     st.caption("Slots: pairs of RoI and class over the score threshold, before NMS. Dashed: the threshold.")

@@ -8,10 +8,10 @@ import streamlit as st
 import torch
 
 from detector.tracing.filters import ProposalFate
+from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.parts import show_picture
 from viz_app.app_pages.rpn_parts import COUNT, ROWS, STRIDE, Drawn, linked_anchors, selected_details
 from viz_app.figures.palette import fate_words
-from viz_app.figures.picture import CONFIG
 from viz_app.figures.rpn_charts import places_figure
 from viz_app.figures.rpn_filter import (
     FLOORS,
@@ -123,7 +123,7 @@ def _below(scene: Scene, shown: Tensor, mode: str) -> None:
         st.subheader("Where these boxes lie", anchor=False)
         boxes = scene.trace.to_image(scene.replay.proposals.boxes[by_score(scene.replay.proposals, shown)])
         figure = places_figure(boxes[:MOST_BOXES], scene.trace.input.image_size)
-        st.plotly_chart(figure, config=CONFIG, key="rpn.places")
+        show_chart(figure, key="rpn.places")
         if len(shown) > MOST_BOXES:
             st.caption(f"The {MOST_BOXES} of highest objectness, of {len(shown):,}.")
     with right, st.container(border=True, height="stretch"):

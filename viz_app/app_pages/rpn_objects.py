@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from viz_app import state
+from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.parts import IOU, PROBABILITY, linked_table
 from viz_app.app_pages.rpn_parts import ANCHOR, COUNT, Drawn, selected_details, selected_groups
-from viz_app.figures.picture import CONFIG
 from viz_app.figures.rpn import anchor_items
 from viz_app.figures.rpn_coverage import (
     RecallStep,
@@ -110,7 +110,7 @@ def _recall(steps: list[RecallStep], truth: GroundTruth, iou: float) -> None:
     sizes = size_members(truth)
     with left, st.container(border=True, height="stretch"):
         st.subheader("Objects covered", anchor=False)
-        st.plotly_chart(recall_figure(steps, sizes, iou), config=CONFIG, key="rpn.recall")
+        show_chart(recall_figure(steps, sizes, iou), key="rpn.recall")
     with right, st.container(border=True, height="stretch"):
         st.subheader("By size", anchor=False)
         st.dataframe(recall_table(steps, sizes, iou), hide_index=True, column_config={"boxes": COUNT})

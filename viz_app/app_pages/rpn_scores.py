@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.rpn_parts import ROWS, Drawn, linked_anchors, selected_details
 from viz_app.figures import rpn as figures
-from viz_app.figures.picture import CONFIG
 from viz_app.figures.rpn_charts import delta_histograms, objectness_histogram
 
 if TYPE_CHECKING:
@@ -55,10 +55,10 @@ def _outputs(scene: Scene) -> None:
         left, right = st.columns([0.3, 0.7], gap="medium")
         with left:
             st.subheader("Objectness", anchor=False)
-            st.plotly_chart(objectness_histogram(scene.replay), config=CONFIG, key="rpn.scores")
+            show_chart(objectness_histogram(scene.replay), key="rpn.scores")
         with right:
             st.subheader("Deltas", anchor=False)
-            st.plotly_chart(delta_histograms(scene.replay), config=CONFIG, key="rpn.deltas")
+            show_chart(delta_histograms(scene.replay), key="rpn.deltas")
         st.caption("Grey: all anchors. Blue: those that became proposals.")
 
 

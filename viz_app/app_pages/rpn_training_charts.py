@@ -8,7 +8,7 @@ import streamlit as st
 import torch
 
 from detector.tracing.anchor_losses import members_of, view_of
-from viz_app.figures.picture import CONFIG
+from viz_app.app_pages.charts import show_chart
 from viz_app.figures.rpn_losses import confusion_figure, target_scatter
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def batch_below(step: Trace, selected: int | None) -> None:
         if len(positives) == 0:
             st.info("No anchor is positive: there is no box to learn on this image.")
         else:
-            st.plotly_chart(target_scatter(step, positives, selected), config=CONFIG, key="rpn.targets")
+            show_chart(target_scatter(step, positives, selected), key="rpn.targets")
             st.caption(
                 f"All {len(positives):,} positive anchors; on the dotted line the prediction is right. "
                 "What is regressed are deltas relative to the anchor, never box corners."
@@ -53,4 +53,4 @@ def batch_below(step: Trace, selected: int | None) -> None:
     ):
         with column, st.container(border=True, height="stretch"):
             st.subheader(title, anchor=False)
-            st.plotly_chart(confusion_figure(step, anchors), config=CONFIG, key=f"rpn.confusion.{key}")
+            show_chart(confusion_figure(step, anchors), key=f"rpn.confusion.{key}")

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from viz_app.figures.picture import BoxGroup
+from viz_app.figures.picture import CONFIG, BoxGroup
 from viz_app.figures.sheet import Panel, Sheet, draw_sheet, sheet_html
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
     from torch import Tensor
 
     from detector.tracing.trace import Trace
@@ -41,6 +42,11 @@ def sheet_png(sheet: Sheet) -> bytes:
 def sheet_page(sheet: Sheet) -> bytes:
     """The sheet as an HTML file that needs no network."""
     return sheet_html(sheet).encode()
+
+
+def chart_page(figure: go.Figure) -> bytes:
+    """A chart as an HTML file that needs no network and answers the pointer."""
+    return figure.to_html(config=CONFIG, include_plotlyjs=True).encode()
 
 
 def table_csv(table: pd.DataFrame) -> bytes:
