@@ -6,6 +6,7 @@ from detector.models.detector import Detector
 from detector.models.zoo import load_detector
 from detector.tracing.capture import capture, recording
 from detector.tracing.filters import DetectionFate, ProposalFate
+from detector.tracing.lineage import trace_lineage
 from detector.tracing.replay import Replay, Replayer
 from detector.tracing.thresholds import Thresholds
 from detector.tracing.trace import Trace
@@ -23,4 +24,5 @@ __all__ = [
     "diagnose",
     "load_detector",
     "recording",
+    "trace_lineage",
 ]
