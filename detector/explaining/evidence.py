@@ -13,6 +13,9 @@ Extent = tuple[float, float]
 Misfit = Literal["small", "large", "elongated", "between cells"]
 Culprit = Literal["same object", "other object", "background"]
 
+BACKGROUND_IOU = 0.1
+"""A box that overlaps every object by less shows background: TIDE's bound (Bolya et al. 2020)."""
+
 
 @dataclass(frozen=True, slots=True)
 class FitEvidence:
@@ -23,8 +26,9 @@ class FitEvidence:
         iou: with the object.
         anchor_size, object_size: of both.
         shape_iou: best IoU of any anchor shape if it were centred on the object: what size and ratio allow.
-        misfit: the object is too `small`, too `large` or too `elongated` for the anchor shapes at this input
-            size; or a shape fits, but no cell is near enough (`between cells`).
+        misfit: `between cells` where that is enough and only the place is wrong; `elongated` where no anchor of
+            these ratios would fit at any size; else the object is too `small` or too `large` for the anchor
+            shape that comes nearest to it.
     """
 
     anchor: int
@@ -37,7 +41,13 @@ class FitEvidence:
 
 @dataclass(frozen=True, slots=True)
 class DecodedEvidence:
-    """RPN_BOX: the anchor that fits best, and where its deltas (dx, dy, dw, dh) moved it."""
+    """RPN_BOX: the anchor that fits best, and where its deltas moved it.
+
+    Args:
+        anchor: its index.
+        anchor_iou, decoded_iou: with the object, before and after.
+        deltas: (dx, dy, dw, dh) relative to the anchor.
+    """
 
     anchor: int
     anchor_iou: float
@@ -50,7 +60,7 @@ class RankEvidence:
     """RPN_RANK, RPN_LIMIT, BOX_LIMIT: the best-ranked candidate is over a limit.
 
     Args:
-        candidate: which.
+        candidate: the one that needs the least: with the lowest rank of all that got this deep.
         rank: from 1; on its own level at RPN_RANK, else among all that NMS left.
         cut: the limit: the last rank that passes.
         score: of the candidate.
@@ -94,11 +104,14 @@ class SuppressionEvidence:
     Args:
         candidate: the suppressed one.
         suppressor: the one that removed it.
-        iou: of both.
+        iou: of both. NMS compares float32 boxes, shifted apart by label: near the threshold it may see another.
         threshold: the IoU over which NMS suppresses.
         score, suppressor_score: of both.
-        culprit: what the suppressor shows, by the object that it overlaps most and by the IoU that counts.
-        object: that object; None for the background.
+        culprit: what the suppressor shows: the object that it overlaps most, if by `BACKGROUND_IOU` or more.
+            `same object` is a poorer box of the object itself: one that fits would have been a candidate, and
+            the object would not have been lost here.
+        object: the object it shows; None for the background.
+        object_iou: IoU of the suppressor and that object; 0 without one.
     """
 
     candidate: int
@@ -109,11 +122,17 @@ class SuppressionEvidence:
     suppressor_score: float
     culprit: Culprit
     object: int | None
+    object_iou: float
 
 
 @dataclass(frozen=True, slots=True)
 class RefinedEvidence:
-    """ROI_BOX: the RoI whose refined box of the right class came nearest, and how near it was before."""
+    """ROI_BOX: the RoI whose refined box of the right class came nearest, and how near it was before.
+
+    Args:
+        roi: which, of those whose proposal fits the object.
+        proposal_iou, refined_iou: with the object, before and after.
+    """
 
     roi: int
     proposal_iou: float
@@ -127,6 +146,7 @@ class ClassEvidence:
     Args:
         slot: which.
         roi: its RoI.
+        iou: of its refined box and the object.
         score: of the right class.
         threshold: that it must exceed.
         winner: category with the highest score of this RoI, 0 for background.
@@ -137,6 +157,7 @@ class ClassEvidence:
 
     slot: int
     roi: int
+    iou: float
     score: float
     threshold: float
     winner: int
@@ -151,12 +172,21 @@ class ClassEvidence:
 
 @dataclass(frozen=True, slots=True)
 class MatchEvidence:
-    """MATCHED_ELSEWHERE: the detection that fits this object and was matched to another one."""
+    """MATCHED_ELSEWHERE: the detection that fits this object and was matched to another one.
+
+    Args:
+        detection: its place among the kept ones; the one with the highest score of those that fit.
+        object: the one it was matched to.
+        iou: with this object.
+        other_iou: with the other one.
+        score: of the detection.
+    """
 
     detection: int
     object: int
     iou: float
     other_iou: float
+    score: float
 
 
 Evidence = (
