@@ -1,0 +1,202 @@
+"""Diagnoses of data sets as processes of their own: started, watched and stopped through files in their folder.
+
+What a process says of itself lies in its folder, so that a page that is loaded again, another browser and a server
+that was started again see the same:
+
+    job.json      what was asked for
+    process.json  the process that works on it
+    status.json   how far it is, written by the engine
+    problem.txt   the sentence with which it failed
+    log.txt       what it printed
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from viz_app.job import JOB_FILE, PROBLEM_FILE, Job
+
+PROCESS_FILE, STATUS_FILE, LOG_FILE = "process.json", "status.json", "log.txt"
+_RUNNING, _ENDED = "running", ("done", "failed", "stopped")
+_children: dict[Path, subprocess.Popen[bytes]] = {}
+_lock = threading.Lock()
+
+
+class JobState(StrEnum):
+    """How a diagnosis stands. INTERRUPTED: its process is gone, and it never said why."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a diagnosis is.
+
+    Args:
+        state: how it stands.
+        done, total: images; a total of 0 is not known yet.
+        rate: images per second; 0 is not known yet.
+        seconds_left: None where that is not known.
+        message: why it failed.
+    """
+
+    state: JobState
+    done: int = 0
+    total: int = 0
+    rate: float = 0.0
+    seconds_left: float | None = None
+    message: str = ""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a process is at work on it."""
+        return self.state in (JobState.STARTING, JobState.RUNNING)
+
+
+def start(job: Job, folder: Path) -> None:
+    """Let a process of its own work on a diagnosis; one that is at work already is left alone.
+
+    A diagnosis that was stopped goes on where it was.
+
+    Args:
+        job: what is asked for.
+        folder: of this diagnosis; made if it is not there.
+
+    Raises:
+        OSError: the folder cannot be written, or no process can be started.
+    """
+    with _lock:
+        if _pid_at_work(folder) is not None:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / JOB_FILE).write_text(job.to_json(), encoding="utf-8")
+        (folder / PROBLEM_FILE).unlink(missing_ok=True)
+        with (folder / LOG_FILE).open("ab") as log:
+            child = subprocess.Popen(
+                # -P: a folder with its own `detector` in it must not be imported instead of the real one.
+                [sys.executable, "-P", "-m", "viz_app.diagnose_job", str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=_environment(),
+                # Ctrl+C on the server is not meant for it: it ends when it is done, or through `stop`.
+                start_new_session=True,
+            )
+        _children[folder] = child
+        _write(folder / PROCESS_FILE, {"pid": child.pid, "started": time.time()})
+
+
+def stop(folder: Path) -> None:
+    """Ask the process of a diagnosis to end after the image it is at; what is finished stays."""
+    with _lock:
+        pid = _pid_at_work(folder)
+        if pid is not None:
+            psutil.Process(pid).terminate()
+
+
+def poll(folder: Path) -> Progress:
+    """How far a diagnosis is: a few small files are read, so it may be asked every second."""
+    with _lock:
+        pid = _pid_at_work(folder)
+    status = _read(folder / STATUS_FILE)
+    state = str(status.get("state", ""))
+    if pid is not None and (status.get("pid") != pid or state not in (_RUNNING, *_ENDED)):
+        return Progress(JobState.STARTING)  # the file, if there is one, is of the process before
+    problem = _text(folder / PROBLEM_FILE)
+    if pid is None and problem:
+        state = "failed"
+    elif pid is None and state not in _ENDED:
+        state = JobState.INTERRUPTED
+    return Progress(
+        JobState(state),
+        int(status.get("done") or 0),
+        int(status.get("total") or 0),
+        float(status.get("rate") or 0.0),
+        None if status.get("seconds_left") is None else float(status["seconds_left"]),
+        problem or str(status.get("message") or ""),
+    )
+
+
+def wait(folder: Path, seconds: float) -> bool:
+    """Wait until the process of a diagnosis is gone; whether it is."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with _lock:
+            if _pid_at_work(folder) is None:
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def job_of(folder: Path) -> Job | None:
+    """What was asked for in a folder; None where it holds no diagnosis of this app."""
+    try:
+        return Job.from_json((folder / JOB_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _pid_at_work(folder: Path) -> int | None:
+    """The process that works in a folder, if there is one. A child that has ended is let go of."""
+    child = _children.get(folder)
+    if child is not None:
+        # A child that ended stays in the table of processes until it is asked for.
+        if child.poll() is None:
+            return child.pid
+        del _children[folder]
+    pid = _read(folder / PROCESS_FILE).get("pid")
+    return pid if isinstance(pid, int) and _works_in(pid, folder) else None
+
+
+def _works_in(pid: int, folder: Path) -> bool:
+    """Whether a process is at work in a folder; a number is given again once its process is gone."""
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and str(folder) in process.cmdline()
+    except (psutil.Error, OSError, ValueError):
+        return False
+
+
+def _environment() -> dict[str, str]:
+    """The server's own, with the folder of this package in it: a checkout need not be installed."""
+    package = str(Path(__file__).resolve().parent.parent)
+    paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(content), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a JSON file holds; nothing where there is none, or a broken one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

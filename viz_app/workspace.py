@@ -1,0 +1,81 @@
+"""Where Boxscope keeps what it works out over minutes: a folder of the user's own, outside of any data set.
+
+WORKSPACE/diagnoses/<name>/     one diagnosis of a data set each, resumable
+WORKSPACE/checkpoints/          checkpoints that were uploaded, for a process that cannot see the session
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+VARIABLE = "BOXSCOPE_WORKSPACE"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,150}")
+
+
+def workspace() -> Path:
+    """The folder that the environment variable `BOXSCOPE_WORKSPACE` names, else one among the user's own data.
+
+    It need not exist: whoever writes into it makes it.
+    """
+    named = os.environ.get(VARIABLE, "").strip()
+    return Path(named).expanduser().absolute() if named else user_data_path("boxscope", appauthor=False)
+
+
+def diagnosis_folder(name: str) -> Path:
+    """The folder of one diagnosis.
+
+    Args:
+        name: letters, digits, dots, dashes and underscores; not a path.
+
+    Raises:
+        ValueError: something else, which could lead out of the workspace.
+    """
+    if not is_name(name):
+        raise ValueError(
+            f"{name[:40]!r} names no diagnosis; expected letters, digits, dots, dashes and underscores"
+        )
+    return workspace() / "diagnoses" / name
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be the name of a diagnosis."""
+    return _NAME.fullmatch(text) is not None
+
+
+def diagnosis_names() -> tuple[str, ...]:
+    """Names of the diagnoses in the workspace, the one that was written to last first."""
+    folder = workspace() / "diagnoses"
+    if not folder.is_dir():
+        return ()
+    found = [entry for entry in folder.iterdir() if entry.is_dir() and is_name(entry.name)]
+    return tuple(entry.name for entry in sorted(found, key=_written, reverse=True))
+
+
+def keep_checkpoint(name: str, sha256: str, data: bytes) -> Path:
+    """The file of an uploaded checkpoint in the workspace, written if it is not there yet.
+
+    Args:
+        name: of the uploaded file; its ending says what it is.
+        sha256: hex digest of `data`.
+        data: the file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    ending = "".join(re.findall(r"[A-Za-z0-9_.-]", Path(name).name))[-60:].lstrip(".") or "checkpoint"
+    path = workspace() / "checkpoints" / f"{sha256[:12]}_{ending}"
+    if not path.is_file() or path.stat().st_size != len(data):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    return path
+
+
+def _written(folder: Path) -> float:
+    status = folder / "status.json"
+    return (status if status.is_file() else folder).stat().st_mtime
