@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from detector.data.categories import label_map, translated
 from detector.data.coco import CocoDataset, find_annotation_file
 from detector.data.coco_file import read_coco_file
 from detector.data.datasets import ground_truth_of
@@ -33,11 +34,7 @@ class Annotations:
 
     def known_to(self, detector: Detector) -> GroundTruth | None:
         """The objects under the detector's own category indices; None where it lacks a category."""
-        names = [self.categories[label] for label in self.truth.labels.tolist()]
-        if not set(names) <= set(detector.categories[1:]):
-            return None
-        labels = torch.tensor([detector.categories.index(name, 1) for name in names], dtype=torch.int64)
-        return GroundTruth(self.truth.boxes, labels, self.truth.crowd, self.truth.ids)
+        return translated(self.truth, label_map(self.categories, detector.categories))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -72,6 +72,11 @@ class CocoDataset(Dataset[Sample]):
         }
         return pixels, target
 
+    @property
+    def labels_used(self) -> frozenset[int]:
+        """Indices into `categories` that some object has; no image is opened for it."""
+        return frozenset(self._label_of[o.category_id] for image in self._images for o in image.annotations)
+
     def image_path(self, index: int) -> Path:
         """The file of image `index`; raises IndexError outside 0..length-1."""
         if not 0 <= operator.index(index) < len(self._paths):
