@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from detector.data.ground_truth import GroundTruth
+from detector.explaining.false_positives import false_positives_of
 from detector.explaining.matching import Matches, match_detections, overlaps
 from detector.explaining.reasons import reason_for
 from detector.explaining.rungs import Rung
@@ -47,7 +48,7 @@ _NO_RUNG = -1
 
 
 def diagnose(replayer: Replayer | Replay, ground_truth: GroundTruth, iou: float = 0.5) -> Diagnosis:
-    """One verdict for every object.
+    """One verdict for every object, and one cause for every false positive.
 
     Args:
         replayer: a replay, or a replayer (then under the thresholds of the capture).
@@ -64,8 +65,9 @@ def diagnose(replayer: Replayer | Replay, ground_truth: GroundTruth, iou: float 
     depths = _Depths(replay, ground_truth, iou)
     real = (~ground_truth.crowd).nonzero().flatten().tolist()
     verdicts = tuple(_verdict(depths, matches, index) for index in real)
-    false = (matches.object_of < 0).nonzero().flatten().tolist()
-    return Diagnosis(replay, ground_truth, iou, verdicts, matches, tuple(false))
+    false = false_positives_of(replay, ground_truth, matches, iou)
+    detections = tuple(one.detection for one in false)
+    return Diagnosis(replay, ground_truth, iou, verdicts, matches, detections, false)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

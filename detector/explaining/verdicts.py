@@ -11,6 +11,7 @@ from detector.explaining.rungs import Rung
 
 if TYPE_CHECKING:
     from detector.data.ground_truth import GroundTruth
+    from detector.explaining.false_positives import FalsePositive
     from detector.explaining.matching import Matches
     from detector.tracing.replay import Replay
 
@@ -105,6 +106,7 @@ class Diagnosis:
         verdicts: one for each object that is not a crowd region, in their order.
         matches: COCO's matching of the kept detections.
         false_detections: indices of kept detections that match no object and no crowd region.
+        false_positives: the cause of each of them, in the same order.
     """
 
     replay: Replay
@@ -113,6 +115,7 @@ class Diagnosis:
     verdicts: tuple[Verdict, ...]
     matches: Matches
     false_detections: tuple[int, ...]
+    false_positives: tuple[FalsePositive, ...] = ()
 
     @property
     def lost(self) -> tuple[Verdict, ...]:
