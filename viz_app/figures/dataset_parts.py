@@ -5,69 +5,15 @@ Tables are those of `DatasetDiagnosis`: one row for each object, or for each fal
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING
 
 from detector.explaining.false_positives import TideType
 from detector.explaining.rungs import Rung
-from detector.explaining.verdicts import Mechanism
-from viz_app.figures.waterfall import rung_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PartKind = Literal["rung", "mechanism", "tide"]
-SIZES = ("small", "medium", "large")
-_FORM = re.compile(r"([a-z]+)\.([A-Za-z_]+)")
-_KNOWN = {
-    "rung": tuple(Rung.__members__),
-    "mechanism": tuple(mechanism.value for mechanism in Mechanism),
-    "tide": tuple(kind.value for kind in TideType),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one bar of a chart stands for.
-
-    Args:
-        kind: a `rung` that lost objects (FOUND: those that were found), a `mechanism`, or a type of `tide`.
-        value: its name.
-
-    Raises:
-        ValueError: another kind, or a name that it does not have.
-    """
-
-    kind: PartKind
-    value: str
-
-    def __post_init__(self) -> None:
-        if self.kind not in get_args(PartKind) or self.value not in _KNOWN[self.kind]:
-            raise ValueError(
-                f"part is {str(self)[:40]!r}; expected such as rung.BOX_NMS, mechanism.background or tide.Loc"
-            )
-
-    def __str__(self) -> str:
-        return f"{self.kind}.{self.value}"
-
-    @classmethod
-    def parse(cls, text: str) -> Part:
-        """The inverse of `str()`; raises ValueError."""
-        kind, value = match.groups() if (match := _FORM.fullmatch(text)) else ("", text)
-        return cls(cast("PartKind", kind), value)
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        if self.kind == "rung":
-            return "found" if self.value == Rung.FOUND.name else f"lost at {rung_name(self.value)}"
-        return f"mechanism: {self.value}" if self.kind == "mechanism" else f"TIDE: {self.value}"
-
-    @property
-    def of_errors(self) -> bool:
-        """Whether it is made of false positives, and not of objects."""
-        return self.kind == "tide" and self.value != TideType.MISS
+    from viz_app.survey import Part
 
 
 def objects_of(objects: pd.DataFrame, errors: pd.DataFrame, part: Part | None) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from viz_app.figures.mechanisms import ranked_bars
 from viz_app.figures.palette import GREEN
-from viz_app.figures.waterfall import rung_name
+from viz_app.figures.words import rung_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from detector.explaining.ladder_text import RUNG_NAMES
 from detector.explaining.rungs import Rung
 from viz_app.figures.charts import calm
 from viz_app.figures.palette import ACCENT, FOUND, LOST, with_alpha
-from viz_app.figures.words import plural
+from viz_app.figures.words import plural, rung_name
 
 if TYPE_CHECKING:
     from detector.judging.summary import Fall, Group
@@ -28,11 +27,6 @@ _RUNG_COLORS = (
     "#F6C7A6", "#F2B48B", "#EDA072", "#E68C5E", "#DE794F", "#D56743",
     "#C0392B", "#A93226", "#8F2A22", "#76221D", "#5E1B18",
 )  # fmt: skip
-
-
-def rung_name(rung: str) -> str:
-    """The name of a rung for people; the text itself where there is no such rung."""
-    return RUNG_NAMES[Rung[rung]] if rung in Rung.__members__ else rung
 
 
 def rung_color(rung: str) -> str:

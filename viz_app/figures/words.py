@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from detector.explaining.ladder_text import RUNG_NAMES
+from detector.explaining.rungs import Rung
+
 
 def size_words(box: Tensor | Sequence[float]) -> str:
     """Width and height of one box [4], such as `18 × 16`; one decimal below 10 px."""
@@ -32,6 +35,11 @@ def latex_count(count: int) -> str:
 def plural(count: int, noun: str) -> str:
     """A count with its noun, such as `1 object` or `2,000 proposals`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def rung_name(rung: str) -> str:
+    """The name of a rung for people: `Box NMS` of `BOX_NMS`; the text itself where there is no such rung."""
+    return RUNG_NAMES[Rung[rung]] if rung in Rung.__members__ else rung
 
 
 def _short(length: float) -> str:

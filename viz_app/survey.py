@@ -1,0 +1,112 @@
+"""What a link carries of the pages about a whole data set; nothing here trusts a link."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields, replace
+from typing import Literal, cast, get_args
+
+from detector.explaining.false_positives import TideType
+from detector.explaining.rungs import Rung
+from detector.explaining.verdicts import Mechanism
+from viz_app.figures.words import rung_name
+from viz_app.workspace import is_name
+
+_LONGEST = 500
+PartKind = Literal["rung", "mechanism", "tide"]
+SIZES = ("small", "medium", "large")
+_FORM = re.compile(r"([a-z]+)\.([A-Za-z_]+)")
+_KNOWN = {
+    "rung": tuple(Rung.__members__),
+    "mechanism": tuple(mechanism.value for mechanism in Mechanism),
+    "tide": tuple(kind.value for kind in TideType),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one bar of a chart stands for.
+
+    Args:
+        kind: a `rung` that lost objects (FOUND: those that were found), a `mechanism`, or a type of `tide`.
+        value: its name.
+
+    Raises:
+        ValueError: another kind, or a name that it does not have.
+    """
+
+    kind: PartKind
+    value: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(PartKind) or self.value not in _KNOWN[self.kind]:
+            raise ValueError(
+                f"part is {str(self)[:40]!r}; expected such as rung.BOX_NMS, mechanism.background or tide.Loc"
+            )
+
+    def __str__(self) -> str:
+        return f"{self.kind}.{self.value}"
+
+    @classmethod
+    def parse(cls, text: str) -> Part:
+        """The inverse of `str()`; raises ValueError."""
+        kind, value = match.groups() if (match := _FORM.fullmatch(text)) else ("", text)
+        return cls(cast("PartKind", kind), value)
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        if self.kind == "rung":
+            return "found" if self.value == Rung.FOUND.name else f"lost at {rung_name(self.value)}"
+        return f"mechanism: {self.value}" if self.kind == "mechanism" else f"TIDE: {self.value}"
+
+    @property
+    def of_errors(self) -> bool:
+        """Whether it is made of false positives, and not of objects."""
+        return self.kind == "tide" and self.value != TideType.MISS
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is looked at of a data set.
+
+    Args:
+        data: the data set, as `open_dataset` takes it.
+        run: name of the diagnosis in the workspace that is shown.
+        part: what a bar stands for, such as `rung.BOX_NMS`; see `Part`.
+        category: only objects of it.
+        size: only `small`, `medium` or `large` objects.
+
+    Raises:
+        ValueError: a part, a size or a name that there is not, or text that is empty, too long or not printable.
+    """
+
+    data: str | None = None
+    run: str | None = None
+    part: str | None = None
+    category: str | None = None
+    size: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, text in self.to_query().items():
+            if not text or len(text) > _LONGEST or not text.isprintable():
+                raise ValueError(f"{name} is empty, too long or not printable")
+        if self.run is not None and not is_name(self.run):
+            raise ValueError(f"run is {self.run[:40]!r}; expected the name of a diagnosis")
+        if self.part is not None:
+            Part.parse(self.part)
+        if self.size is not None and self.size not in SIZES:
+            raise ValueError(f"size is {self.size[:40]!r}; expected {', '.join(SIZES)}")
+
+    def with_part(self, name: str, text: str) -> Survey:
+        """With one part of a link; raises ValueError where it cannot be meant."""
+        return replace(self, **{name: text})
+
+    def to_query(self) -> dict[str, str]:
+        """Its parts of a link's query."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+NAMES = tuple(field.name for field in fields(Survey))
+"""The names of its parts in a link."""
