@@ -33,16 +33,34 @@ class Matches:
 def overlaps(boxes: Tensor, truth: GroundTruth) -> Tensor:
     """IoU, float64 [M, G]; for a crowd region the share of the detection inside it, as COCO defines.
 
-    Double precision, as pycocotools computes it.
+    Args:
+        boxes: float [M, 4], image frame.
+        truth: the objects.
     """
-    first, second = boxes.double(), truth.boxes.to(boxes.device).double()
-    top_left = torch.maximum(first[:, None, :2], second[:, :2])
-    bottom_right = torch.minimum(first[:, None, 2:], second[:, 2:])
-    inner = (bottom_right - top_left).clamp(min=0).prod(dim=2)
-    own = (first[:, 2:] - first[:, :2]).clamp(min=0).prod(dim=1)[:, None]
-    union = own + (second[:, 2:] - second[:, :2]).prod(dim=1) - inner
-    whole = torch.where(truth.crowd.to(boxes.device), own.expand_as(union), union)
+    return iou_of(boxes[:, None], truth.boxes.to(boxes.device), truth.crowd.to(boxes.device))
+
+
+def iou_of(boxes: Tensor, others: Tensor, crowd: Tensor | None = None) -> Tensor:
+    """IoU, float64 [...], of boxes [..., 4] and others [..., 4], broadcast; 0 where a box is not finite.
+
+    Args:
+        boxes, others: float xyxy, in one frame.
+        crowd: bool [...], where the share of the box inside the other one is wanted instead.
+    """
+    first, second = boxes.double().unbind(-1), others.double().unbind(-1)
+    width = torch.minimum(first[2], second[2]).sub_(torch.maximum(first[0], second[0])).clamp_(min=0)
+    height = torch.minimum(first[3], second[3]).sub_(torch.maximum(first[1], second[1])).clamp_(min=0)
+    inner = width.mul_(height)
+    own = (first[2] - first[0]).clamp_(min=0) * (first[3] - first[1]).clamp_(min=0)
+    whole = own + (second[2] - second[0]) * (second[3] - second[1]) - inner
+    if crowd is not None:
+        whole = torch.where(crowd, own, whole)
     return torch.where(whole > 0, inner / whole, torch.zeros_like(inner))
+
+
+def inclusive(iou: float) -> float:
+    """The bound that pycocotools compares with where `iou` is asked for: equal boxes match at 1."""
+    return min(iou, 1 - 1e-10)
 
 
 def match_detections(
@@ -52,6 +70,10 @@ def match_detections(
 
     In order of score each detection takes the free object of its category with the highest IoU of at least
     `iou`; a real object is preferred to a crowd region, and a crowd region takes any number of detections.
+
+    Objects of every size count (COCO's area range `all`). An annotation's own `ignore` flag has no part in it:
+    pycocotools replaces it by `iscrowd`. There is no cut after 100 detections of a category; the model's own
+    limit is the only one.
 
     Args:
         boxes: float [M, 4], image frame.
@@ -64,7 +86,7 @@ def match_detections(
     same = labels.cpu()[:, None] == truth.labels
     object_of = torch.full((len(boxes),), _UNMATCHED, dtype=torch.int64)
     detection_of = torch.full((len(truth),), _UNMATCHED, dtype=torch.int64)
-    bound = min(iou, 1 - 1e-10)
+    bound = inclusive(iou)
     for detection in scores.cpu().argsort(descending=True, stable=True).tolist():
         allowed = same[detection] & (quality[detection] >= bound)
         free = allowed & (detection_of == _UNMATCHED) & ~truth.crowd
