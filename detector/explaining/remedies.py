@@ -1,12 +1,41 @@
-"""The smallest change of one threshold that brings a lost object back, or that removes a false positive."""
+"""The smallest change of one threshold that brings a lost object back, or that removes a false positive.
+
+*Smallest* is exact among the values of the one threshold that guards the rung where the object was lost, the
+others staying as they are: no value nearer to the present one gives a detection that COCO's matching gives to the
+object. Every remedy is verified by a replay. Three things are left out, so that a search ends soon: proposals that
+the second stage was not asked about (beyond `most_rois` the capture did not see, those farthest from the object,
+whose refined box would have to come a long way), values after 200 replays of one search, and tables of NMS over
+3,000 candidates of one label. They could bring an object back a little earlier, never make a remedy wrong.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from detector.explaining.price import Price
+from detector.explaining import box_search, rpn_search
+from detector.explaining.ladder import diagnose
+from detector.explaining.price import Price, identities_of, price_between
 from detector.explaining.rungs import Rung
+from detector.explaining.trial import MOST_ROIS, Search, Trial
 from detector.tracing.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    from detector.explaining.false_positives import FalsePositive
+    from detector.explaining.verdicts import Diagnosis, Verdict
+    from detector.tracing.replay import Replayer
+
+_SEARCHES: dict[Rung, Callable[[Trial], Search]] = {
+    Rung.RPN_RANK: rpn_search.search_rank,
+    Rung.RPN_SCORE: rpn_search.search_score,
+    Rung.RPN_NMS: rpn_search.search_overlap,
+    Rung.RPN_LIMIT: rpn_search.search_limit,
+    Rung.ROI_CLASS: box_search.search_score,
+    Rung.BOX_NMS: box_search.search_overlap,
+    Rung.BOX_LIMIT: box_search.search_limit,
+    Rung.MATCHED_ELSEWHERE: box_search.search_overlap,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +76,111 @@ class Remedy:
     def change(self) -> dict[str, float]:
         """For `Thresholds.replace`."""
         return {self.field: self.after}
+
+
+def remedy_for(
+    replayer: Replayer, diagnosis: Diagnosis, verdict: Verdict, *, most_rois: int = MOST_ROIS
+) -> Remedy | None:
+    """The smallest change of the threshold that lost an object, and what the object then reaches.
+
+    Where a value of this threshold brings the object back, the nearest one, with `brings_back`. Where none does,
+    but one gets it past its rung, the nearest that does: `rung` says where it is lost then. None where no
+    threshold lost the object (ANCHOR_FIT, RPN_BOX, ROI_BOX, a box too small, the best-class rule), where it is
+    found, or where no value helps.
+
+    Args:
+        replayer: of the trace that was diagnosed; with a detector, or RPN thresholds can be judged only as far
+            as the capture saw their proposals.
+        diagnosis: under the present thresholds.
+        verdict: one of it.
+        most_rois: how many unseen proposals the second stage may be asked about.
+
+    Raises:
+        ValueError: a replayer of another trace.
+    """
+    _check(replayer, diagnosis)
+    if verdict.rung not in _SEARCHES:
+        return None
+    trial = Trial(replayer, diagnosis, verdict.object, most_rois)
+    search = _SEARCHES[verdict.rung](trial)
+    for value in search.values:
+        if trial.finds(**{search.field: value}):
+            return _remedy(replayer, diagnosis, search.field, value, verdict.object)
+        if trial.spent:
+            break
+    value = search.passing()
+    remedy = None if value is None else _remedy(replayer, diagnosis, search.field, value, verdict.object)
+    return remedy if remedy and remedy.rung is not None and remedy.rung > verdict.rung else None
+
+
+def remedy_against(replayer: Replayer, diagnosis: Diagnosis, false_positive: FalsePositive) -> Remedy | None:
+    """The smallest change of one threshold that removes a false positive.
+
+    Either `box_score` rises to exactly its score (a detection must exceed it), or `box_nms` falls until another
+    detection suppresses it. The one at which fewer objects are lost is taken; among equals the one that changes
+    fewer detections.
+
+    Args:
+        replayer: of the trace that was diagnosed.
+        diagnosis: under the present thresholds.
+        false_positive: one of it.
+
+    Raises:
+        ValueError: a replayer of another trace.
+    """
+    _check(replayer, diagnosis)
+    replay, detection = diagnosis.replay, false_positive.detection
+    slot = int(replay.detections.kept[detection])
+    values = [("box_score", float(replay.scores[detection]))]
+    overlap = next(box_search.overlaps_without(replay, slot), None)
+    if overlap is not None:
+        values.append(("box_nms", overlap))
+    gone = identities_of(replay)[detection]
+    remedies = []
+    for field, value in values:
+        after = diagnosed(replayer, diagnosis, replay.thresholds.replace(**{field: value}))
+        if after is not None and gone not in identities_of(after.replay):
+            remedies.append(_priced(diagnosis, after, field, detection=detection))
+    return min(remedies, key=_harm, default=None)
+
+
+def diagnosed(replayer: Replayer, diagnosis: Diagnosis, thresholds: Thresholds) -> Diagnosis | None:
+    """The same objects under other thresholds; None where unseen RoIs would need a detector that is not there."""
+    try:
+        replay = replayer.replay(thresholds)
+    except ValueError:
+        return None
+    return diagnose(replay, diagnosis.truth, diagnosis.iou)
+
+
+def _check(replayer: Replayer, diagnosis: Diagnosis) -> None:
+    if replayer.trace is not diagnosis.replay.trace:
+        raise ValueError(
+            f"the replayer is of {replayer.trace.input.name}, the diagnosis of another trace; give both of one"
+        )
+
+
+def _remedy(replayer: Replayer, diagnosis: Diagnosis, field: str, value: float, index: int) -> Remedy | None:
+    after = diagnosed(replayer, diagnosis, diagnosis.replay.thresholds.replace(**{field: value}))
+    return None if after is None else _priced(diagnosis, after, field, index=index)
+
+
+def _priced(
+    before: Diagnosis,
+    after: Diagnosis,
+    field: str,
+    *,
+    index: int | None = None,
+    detection: int | None = None,
+) -> Remedy:
+    thresholds = after.replay.thresholds
+    verdict = None if index is None else after.verdict_of(index)
+    return Remedy(
+        index, field, getattr(before.replay.thresholds, field), getattr(thresholds, field),
+        None if verdict is None else verdict.rung, price_between(before, after), thresholds, detection,
+    )  # fmt: skip
+
+
+def _harm(remedy: Remedy) -> tuple[int, int]:
+    """What a remedy does beyond its aim, the worse the higher."""
+    return len(remedy.price.lost), remedy.price.came + remedy.price.went

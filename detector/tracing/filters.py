@@ -90,12 +90,18 @@ class Ledger(Generic[Fate]):
         counts = torch.bincount(self.fate.long(), minlength=len(self.fates)).tolist()
         return {fate: counts[fate] for fate in self.fates}
 
+    def compared_boxes(self) -> Tensor:
+        """The coordinates, float [E, 4], that NMS compared: those of `entrants`, in their order.
+
+        torchvision's `batched_nms` shifts boxes of different labels apart when there are few.
+        """
+        return _nms_coordinates(self.boxes[self.entrants], self.labels[self.entrants])
+
     def suppressor_of(self, candidates: Tensor) -> Tensor:
         """For each candidate the one that removed it in NMS, int64; -1 for those that NMS did not remove.
 
         The first of `winners` with the same label and an IoU over the threshold, on the very coordinates that
-        NMS compared (torchvision's `batched_nms` shifts boxes of different labels apart when there are few).
-        The remover is a winner of NMS; the limit may have dropped it afterwards.
+        NMS compared. The remover is a winner of NMS; the limit may have dropped it afterwards.
         """
         candidates = torch.as_tensor(candidates, device=self.fate.device, dtype=torch.int64).reshape(-1)
         found = torch.full_like(candidates, -1)
@@ -104,7 +110,7 @@ class Ledger(Generic[Fate]):
             return found
         order = torch.full((len(self),), -1, device=candidates.device)
         order[self.entrants] = torch.arange(len(self.entrants), device=candidates.device)
-        compared = _nms_coordinates(self.boxes[self.entrants], self.labels[self.entrants])
+        compared = self.compared_boxes()
         for label in self.labels[candidates[asked]].unique().tolist():
             lost = asked[self.labels[candidates[asked]] == label]
             winners = self.winners[self.labels[self.winners] == label]

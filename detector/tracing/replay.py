@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torchvision.ops import boxes as box_ops
 
 from detector.tracing.filters import (
     DetectionFate,
@@ -118,6 +119,18 @@ class Replayer:
         return filter_proposals(
             trace.rpn, self._decoded, trace.input.network_size, thresholds or trace.thresholds, trace.rules
         )
+
+    def head_at(self, anchors: Tensor) -> DecodedHead:
+        """What the second stage says of the boxes that some anchors, int64 [R], were moved to, in their order.
+
+        It runs for those that were not seen before, all in one batch, and replays know them from then on.
+
+        Raises:
+            ValueError: unseen RoIs and no detector.
+        """
+        boxes = box_ops.clip_boxes_to_image(self._decoded[anchors], self.trace.input.network_size)
+        with self._lock, torch.no_grad():
+            return self._table.of(anchors, boxes)
 
     def roi_features(self, replay: Replay, rois: Tensor) -> Tensor:
         """RoIAlign output, float [len(rois), C, 7, 7], of some RoIs of a replay; pooled again when not kept.
