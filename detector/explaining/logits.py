@@ -64,7 +64,7 @@ class ClassLogit:
         logits = heads.box_predictor(heads.box_head(pooled))[0]
         if self.label >= logits.shape[1]:
             raise ValueError(
-                f"the label is {self.label}; this detector has categories 0 to {logits.shape[1] - 1}"
+                f"the label is {self.label}; expected 0 to {logits.shape[1] - 1}, this detector's categories"
             )
         return Answer(logits[:, self.label], logits.softmax(-1)[:, self.label])
 
@@ -91,7 +91,7 @@ class ObjectnessLogit:
         total = len(trace.rpn.anchors)
         if self.anchor >= total:
             raise ValueError(
-                f"the anchor is {self.anchor}; this image has {total:,} anchors (0 to {total - 1:,})"
+                f"the anchor is {self.anchor}; expected 0 to {total - 1:,}, this image's anchors"
             )
         scores: list[Tensor] = model.rpn.head(list(maps.values()))[0]
         found = tuple((*score.shape[2:], score.shape[1]) for score in scores)
