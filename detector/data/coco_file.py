@@ -54,7 +54,7 @@ def read_coco_file(path: Path) -> CocoFile:
     Raises:
         ValueError: one sentence that names the file and, where it applies, the image, category or annotation.
     """
-    document = _load(path)
+    document = load_document(path)
     categories = {}
     for entry in _entries(path, document, "categories"):
         number = _integer(path, entry, "a category", "id")
@@ -65,7 +65,7 @@ def read_coco_file(path: Path) -> CocoFile:
     images, annotations = _images(path, document), {}
     seen: set[int] = set()
     for entry in _entries(path, document, "annotations"):
-        annotation, image = _annotation(path, entry)
+        annotation, image = read_annotation(path, entry)
         _refuse_duplicate(path, seen, annotation.id, "annotation")
         seen.add(annotation.id)
         for kind, number, known in (
@@ -91,7 +91,12 @@ def looks_like_coco(document: Any) -> bool:  # noqa: ANN401 - any JSON value
     return isinstance(document, dict) and all(isinstance(document.get(key), list) for key in keys)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load_document(path: Path) -> dict[str, Any]:
+    """The JSON object of an annotation file, its entries unchecked.
+
+    Raises:
+        ValueError: no such file, not JSON, or not the three lists of COCO.
+    """
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
@@ -119,7 +124,7 @@ def _images(path: Path, document: dict[str, Any]) -> dict[int, tuple[str, tuple[
         number = _integer(path, entry, "an image", "id")
         _refuse_duplicate(path, images, number, "image")
         name = _value(path, entry, f"image {number}", "file_name")
-        if not isinstance(name, str) or not name or _leaves_the_folder(name):
+        if not isinstance(name, str) or not name or leaves_the_folder(name):
             raise ValueError(
                 f"{path}: image {number} has the file name {name!r}; "
                 "expected a path inside the data set's folder"
@@ -132,12 +137,18 @@ def _images(path: Path, document: dict[str, Any]) -> dict[int, tuple[str, tuple[
     return images
 
 
-def _leaves_the_folder(name: str) -> bool:
+def leaves_the_folder(name: str) -> bool:
+    """Whether a file name points out of the data set's folder."""
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     return posix.is_absolute() or bool(windows.anchor) or ".." in posix.parts or ".." in windows.parts
 
 
-def _annotation(path: Path, entry: dict[str, Any]) -> tuple[CocoAnnotation, int]:
+def read_annotation(path: Path, entry: dict[str, Any]) -> tuple[CocoAnnotation, int]:
+    """One entry of `annotations`, and the id of its image.
+
+    Raises:
+        ValueError: one sentence that names the file, the annotation, and what is wrong with it.
+    """
     number = _integer(path, entry, "an annotation", "id")
     what = f"annotation {number}"
     image, category = (_integer(path, entry, what, key) for key in ("image_id", "category_id"))
