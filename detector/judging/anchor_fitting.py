@@ -27,7 +27,7 @@ _CHUNK = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class AnchorFit:
+class AnchorCoverage:
     """How well one set of anchor shapes covers the objects.
 
     Recall counts the objects whose best shape, laid over their centre, reaches `iou`: what sizes and ratios allow.
@@ -57,8 +57,8 @@ class FittedAnchors:
         objects: how many were fitted to.
     """
 
-    before: AnchorFit
-    after: AnchorFit
+    before: AnchorCoverage
+    after: AnchorCoverage
     iou: float
     objects: int
 
@@ -89,11 +89,11 @@ def fit_anchors(
         raise ValueError("an object has a height or width that is not a number above 0")
     if len({len(level) for level in sizes}) != 1 or not sizes[0] or not ratios:
         raise ValueError(f"anchor sizes are {sizes}; expected the same number of sizes at each level")
-    now = AnchorFit(tuple(map(tuple, sizes)), tuple(ratios), *_judge(extents, sizes, ratios, iou))
+    now = AnchorCoverage(tuple(map(tuple, sizes)), tuple(ratios), *_judge(extents, sizes, ratios, iou))
     thinned = extents[:: -(-len(extents) // _FITTED_ON)]
     best = now
     for found_sizes, found_ratios in _candidates(thinned, sizes, ratios):
-        fit = AnchorFit(found_sizes, found_ratios, *_judge(extents, found_sizes, found_ratios, iou))
+        fit = AnchorCoverage(found_sizes, found_ratios, *_judge(extents, found_sizes, found_ratios, iou))
         if (fit.recall, fit.mean_iou) > (best.recall, best.mean_iou):
             best = fit
     return FittedAnchors(now, best, iou, len(extents))
