@@ -117,10 +117,11 @@ def against_the_model(survey: Survey, model: tuple[str, ...]) -> list[Finding | 
         name, here, there = shared[0]
         findings.append(
             Finding(
-                Severity.ERROR, "labels_off_by_one",
+                Severity.WARNING, "labels_off_by_one",
                 f"{name!r} is label {here} in the data set and class {there} of the model, and so on for "
                 f"{len(shared)} names: the lists are shifted by one",
-                "Bring both lists in one order, index 0 being the background.", count=len(survey),
+                "Bring both lists in one order; Boxscope matches classes by name, a training loop by number.",
+                count=len(survey),
             )
         )  # fmt: skip
     elif any(steps):
