@@ -13,17 +13,25 @@ from torch import Tensor
 
 from detector.explaining.evidence import FitEvidence, Misfit
 from detector.explaining.matching import inclusive, iou_of
-from detector.explaining.nearness import nearest_box
 
 if TYPE_CHECKING:
     from detector.data.ground_truth import GroundTruth
     from detector.tracing.replay import Replay
 
 
-def fit_evidence(index: int, replay: Replay, truth: GroundTruth, iou: float) -> FitEvidence:
-    """The anchor that comes nearest to object `index`, and what is wrong with it."""
-    trace, anchors = replay.trace, replay.trace.rpn.anchors
-    anchor, overlap = nearest_box(replay, anchors, truth, index)
+def fit_evidence(
+    nearest: tuple[int, float], index: int, replay: Replay, truth: GroundTruth, iou: float
+) -> FitEvidence:
+    """What is wrong with the anchor that comes nearest to object `index`.
+
+    Args:
+        nearest: this anchor, and its IoU with the object.
+        index: of the object.
+        replay: any replay of the trace.
+        truth: the objects.
+        iou: the overlap that counts.
+    """
+    (anchor, overlap), trace, anchors = nearest, replay.trace, replay.trace.rpn.anchors
     shapes, size = anchor_shapes(replay), extents(trace.to_network(truth.boxes[index])[None])
     centred = iou_of(_at_the_origin(shapes), _at_the_origin(size))
     best, best_iou = shapes[centred.argmax()], float(centred.max())

@@ -61,6 +61,8 @@ class Candidates:
         objectness: float [n], probability.
         score: float [n], probability of the object's class.
         most_refined: highest IoU of any RoI's refined box of the class; 0 without RoIs.
+        nearest: where no anchor fits before or after its deltas, the nearest one, and its IoU.
+        best_decoded: then the highest IoU of any decoded box; 0 otherwise.
     """
 
     object: int
@@ -74,6 +76,8 @@ class Candidates:
     objectness: Tensor
     score: Tensor
     most_refined: float
+    nearest: tuple[int, float] | None
+    best_decoded: float
 
     def __len__(self) -> int:
         return len(self.depth)
@@ -149,6 +153,8 @@ class Gathering:
             objectness=_picked(self.replay.proposals.scores, anchor),
             score=_picked(self._scores[:, label], roi),
             most_refined=float(refined.max()) if len(refined) else 0.0,
+            nearest=near.nearest,
+            best_decoded=near.best_decoded,
         )  # fmt: skip
 
     def _depth_before_the_head(self, near: NearAnchors) -> Tensor:

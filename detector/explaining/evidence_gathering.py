@@ -52,7 +52,8 @@ def evidence_for(
     """
     match rung:
         case Rung.ANCHOR_FIT:
-            return fit_evidence(candidates.object, replay, truth, iou)
+            assert candidates.nearest is not None
+            return fit_evidence(candidates.nearest, candidates.object, replay, truth, iou)
         case Rung.RPN_BOX:
             return _decoded(candidates, replay)
         case Rung.RPN_RANK:

@@ -18,7 +18,6 @@ from detector.explaining.candidates import Candidates, Gathering
 from detector.explaining.evidence_gathering import best_slot, evidence_for
 from detector.explaining.false_positives import false_positives_of
 from detector.explaining.matching import Matches, match_detections
-from detector.explaining.nearness import nearest_box
 from detector.explaining.reasons import reason_for
 from detector.explaining.rungs import Rung
 from detector.explaining.steps import steps_of
@@ -64,7 +63,7 @@ def _verdict(gathering: Gathering, matches: Matches, index: int, iou: float) -> 
         index,
         rung,
         steps_of(candidates, row),
-        _best_iou(candidates, gathering),
+        _best_iou(candidates),
         detection if found else None,
         best_slot(candidates, replay) if reached else None,
         reason_for(rung, evidence, truth, replay.trace.categories),
@@ -72,13 +71,11 @@ def _verdict(gathering: Gathering, matches: Matches, index: int, iou: float) -> 
     )
 
 
-def _best_iou(candidates: Candidates, gathering: Gathering) -> float:
+def _best_iou(candidates: Candidates) -> float:
     """Of refined boxes where one fits, else of decoded boxes where one fits, else of all anchors and boxes."""
     deepest = candidates.deepest
     if deepest is None:
-        replay, truth, index = gathering.replay, gathering.truth, candidates.object
-        boxes = replay.trace.rpn.anchors, replay.proposals.boxes
-        return max(nearest_box(replay, part, truth, index)[1] for part in boxes)
+        return max(candidates.nearest[1] if candidates.nearest else 0.0, candidates.best_decoded)
     if deepest >= Rung.ROI_BOX:
         return candidates.most_refined
     return float((candidates.decoded_iou if deepest >= Rung.RPN_BOX else candidates.anchor_iou).max())

@@ -18,7 +18,22 @@ if TYPE_CHECKING:
 
 class Mechanism(StrEnum):
     """The five mechanisms of a miss of Miller et al. 2022, "What's in the Black Box? The False Negative
-    Mechanisms Inside Object Detectors"."""
+    Mechanisms Inside Object Detectors" (their Algorithm 1).
+
+    Proposal: no proposal fits the object. Regressor: a proposal fits, no refined box does. Interclass and
+    background: a refined box fits, and its RoI is taken for another class, or for none. Calibration: fit and class
+    are right, and the detection is lost all the same.
+
+    Where a verdict differs from theirs:
+
+    - Their proposal mechanism is one; here it is six rungs, ANCHOR_FIT to RPN_LIMIT.
+    - They compare scores with the detector's score threshold: interclass where another class of any box that fits
+      exceeds it, else background. Here the class with the highest score of one RoI decides, whatever the
+      threshold. So the right class that wins its RoI below the threshold is background to them; here it is
+      calibration, because only the threshold is in the way. A refined box that is too small counts there as well.
+    - Their calibration is what NMS suppressed. Here the limit of detections, which they do not model, and
+      MATCHED_ELSEWHERE belong to it: they let one detection stand for several objects, COCO's matching does not.
+    """
 
     PROPOSAL = "proposal"
     REGRESSOR = "regressor"
