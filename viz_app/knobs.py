@@ -35,6 +35,8 @@ class Knob:
 
 
 _MODEL = "sliders of model"
+_MOST = "most.{}"
+_NOISE = 1e-9
 
 RPN_KNOBS = (
     Knob(
@@ -90,10 +92,16 @@ def threshold_sliders(own: Thresholds, model: str) -> Thresholds:
 
 
 def move_sliders(thresholds: Thresholds) -> None:
-    """Give every slider the value of its threshold; in a callback, before the sliders are drawn."""
+    """Give every slider the value of its threshold, to the last digit; in a callback, before they are drawn.
+
+    A slider whose end lies below the value becomes longer.
+    """
     state.forget_notices()
     for knob in (*RPN_KNOBS, *BOX_KNOBS):
-        state.set_widget(_key(knob, state.remembered(_MODEL, "")), getattr(thresholds, knob.field))
+        key, value = _key(knob, state.remembered(_MODEL, "")), getattr(thresholds, knob.field)
+        if knob.is_count and value > state.remembered(_MOST.format(key), value):
+            state.remember(_MOST.format(key), value)
+        state.set_widget(key, value)
 
 
 def _slider(knob: Knob, own: Thresholds, wanted: dict[str, float], model: str) -> float:
@@ -102,8 +110,8 @@ def _slider(knob: Knob, own: Thresholds, wanted: dict[str, float], model: str) -
     state.seed_widget(key, wanted.get(knob.field, start))
     if knob.is_count:
         # Fixed once: a slider whose end moves forgets its value.
-        most = state.remembered(f"most.{key}", int(max(knob.most, start, wanted.get(knob.field, 1))))
-        state.remember(f"most.{key}", most)
+        most = state.remembered(_MOST.format(key), int(max(knob.most, start, wanted.get(knob.field, 1))))
+        state.remember(_MOST.format(key), most)
         return st.slider(knob.label, 1, most, step=1, key=key, help=knob.help, on_change=state.forget_notices)
     shown = "%.3f" if knob.step < 0.01 else "%.2f"
     value = st.slider(
@@ -116,8 +124,10 @@ def _slider(knob: Knob, own: Thresholds, wanted: dict[str, float], model: str) -
         help=knob.help,
         on_change=state.forget_notices,
     )
-    # The browser adds up steps, and 0.1 + 0.2 would stand in the address.
-    return value if value == start else round(value, 6)
+    # The browser adds up steps, and 0.1 + 0.2 would stand in the address. A value that was set is not rounded:
+    # a score threshold of exactly a detection's score means another thing than one a millionth below.
+    near = round(value, 6)
+    return near if value != start and abs(near - value) < _NOISE else value
 
 
 def _reset(own: Thresholds, model: str) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal, cast, get_args
 
 from detector.tracing.thresholds import Thresholds
+from viz_app.survey import NAMES, Survey
 
 DEFAULT_MODEL = "shapes"
 MOST_CANDIDATES = 10_000
 _LONGEST = 500
+_LARGEST = 1e6
 Kind = Literal["object", "anchor", "detection", "cell"]
-_KNOBS = {field.name: type(field.default) for field in fields(Thresholds)}
+_KNOBS = {knob.name: type(knob.default) for knob in fields(Thresholds)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,43 @@ class Selected:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """An object that nobody annotated, drawn to ask what the detector would make of it.
+
+    Args:
+        box: xyxy, px, **image** frame; to a hundredth, as a link carries it.
+        label: its category.
+
+    Raises:
+        ValueError: a box without area, a number that is not finite or beyond a million, a label below 1.
+    """
+
+    box: tuple[float, float, float, float]
+    label: int
+
+    def __post_init__(self) -> None:
+        x1, y1, x2, y2 = box = tuple(round(float(value), 2) for value in self.box)
+        if not all(math.isfinite(value) and abs(value) < _LARGEST for value in box) or x2 <= x1 or y2 <= y1:
+            raise ValueError(f"ask is {self!s}; expected x1,y1,x2,y2,category with x2 > x1 and y2 > y1")
+        if self.label < 1:
+            raise ValueError(f"ask is {self!s}; categories start at 1")
+        object.__setattr__(self, "box", box)
+
+    def __str__(self) -> str:
+        return ",".join((*(f"{value:.10g}" for value in self.box), str(self.label)))
+
+    @classmethod
+    def parse(cls, text: str) -> Asked:
+        """The inverse of `str()`; raises ValueError."""
+        *corners, label = text.split(",")
+        try:
+            x1, y1, x2, y2 = (float(value) for value in corners)
+            return cls((x1, y1, x2, y2), int(label))
+        except ValueError:
+            raise ValueError(f"ask is {text[:60]!r}; expected such as 12,30,40.5,61,2") from None
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """What a person chose to look at.
 
@@ -72,6 +112,8 @@ class Choice:
         image: name of a bundled scene, or None for the first one.
         thresholds: (field, value) of each threshold that differs from the model's own.
         selected: the one object, anchor or detection that is looked at.
+        asked: a drawn box that is asked about.
+        survey: what is looked at of a data set.
     """
 
     model: str = DEFAULT_MODEL
@@ -79,6 +121,8 @@ class Choice:
     image: str | None = None
     thresholds: tuple[tuple[str, float], ...] = ()
     selected: Selected | None = None
+    asked: Asked | None = None
+    survey: Survey = field(default_factory=Survey)
 
 
 def to_query(choice: Choice) -> dict[str, str]:
@@ -90,6 +134,9 @@ def to_query(choice: Choice) -> dict[str, str]:
         query["image"] = choice.image
     if choice.selected is not None:
         query["select"] = str(choice.selected)
+    if choice.asked is not None:
+        query["ask"] = str(choice.asked)
+    query |= choice.survey.to_query()
     return query | {name: repr(value) for name, value in choice.thresholds}
 
 
@@ -100,8 +147,9 @@ def is_of_link(key: str) -> bool:
 
 def from_query(query: Mapping[str, str]) -> tuple[Choice, tuple[str, ...]]:
     """The choice that a link asks for, and one sentence for each part of it that was ignored."""
-    found: dict[str, str | Selected] = {}
+    found: dict[str, str | Selected | Asked] = {}
     thresholds: list[tuple[str, float]] = []
+    survey = Survey()
     ignored = []
     for name, text in query.items():
         try:
@@ -109,11 +157,15 @@ def from_query(query: Mapping[str, str]) -> tuple[Choice, tuple[str, ...]]:
                 thresholds.append((name, _threshold(name, text)))
             elif name == "select":
                 found["selected"] = Selected.parse(_plain(name, text))
+            elif name in NAMES:
+                survey = survey.with_part(name, text)
+            elif name == "ask":
+                found["asked"] = Asked.parse(_plain(name, text))
             else:
                 found[name] = _value(name, text)
         except ValueError as error:
             ignored.append(f"The link was followed without one part: {error}.")
-    return Choice(**found, thresholds=tuple(sorted(thresholds))), tuple(ignored)  # type: ignore[arg-type]
+    return Choice(**found, thresholds=tuple(sorted(thresholds)), survey=survey), tuple(ignored)  # type: ignore[arg-type]
 
 
 def _plain(name: str, text: str) -> str:

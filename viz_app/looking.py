@@ -1,4 +1,4 @@
-"""The subcommands that look at one image: `boxscope show` and `boxscope trace`.
+"""The subcommands that look at one image: `boxscope show` and `boxscope trace`; their options serve `why`, too.
 
 Only names are imported at the top: torch and plotly come when a subcommand runs.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from detector.data.ground_truth import GroundTruth
     from detector.models.detector import Detector
-    from detector.tracing.replay import Replayer
+    from detector.tracing.replay import Replay, Replayer
     from detector.tracing.thresholds import Thresholds
 
 STAGES = ("rpn", "fast_rcnn", "full")
@@ -32,36 +32,25 @@ KNOBS: dict[str, tuple[type, str]] = {
 
 def show_options(parser: ArgumentParser) -> None:
     """Options of `boxscope show`."""
-    _image_options(parser, "image file, name of a bundled scene such as scene_00, or a .trace file")
+    image_options(parser, "image file, name of a bundled scene such as scene_00, or a .trace file")
     parser.add_argument("--stage", choices=STAGES, default="full", help="what to look at; full by default")
     parser.add_argument("--out", type=str, required=True, metavar="FILE", help="file to write, .png or .html")
-    for name, (kind, meaning) in KNOBS.items():
-        parser.add_argument(
-            f"--{name}", type=kind, default=None, help=f"{meaning}; the model's own by default"
-        )
+    threshold_options(parser)
 
 
 def show(options: Namespace) -> int:
     """Draw one stage of one image into a file."""
-    from viz_app.recorded import replay_as_recorded
     from viz_app.show import STAGES as VIEWS
     from viz_app.show import check_target
 
     target = check_target(options.out)
-    changes = {name: options[name] for name in KNOBS if options[name] is not None}
-    # A threshold that cannot be is refused before the model is loaded.
-    _thresholds().replace(**changes)
-    replayer = _replayer(options)
-    replay, problem = replay_as_recorded(replayer, replayer.trace.thresholds.replace(**changes))
-    if problem:
-        raise ValueError(problem)
-    print(VIEWS[options.stage](replay).save(target))
+    print(VIEWS[options.stage](chosen_replay(options)[1]).save(target))
     return 0
 
 
 def trace_options(parser: ArgumentParser) -> None:
     """Options of `boxscope trace`."""
-    _image_options(parser, "image file, or name of a bundled scene such as scene_00")
+    image_options(parser, "image file, or name of a bundled scene such as scene_00")
     parser.add_argument("--out", type=str, required=True, metavar="FILE", help="file to write, FILE.trace")
     parser.add_argument(
         "--no_features", action="store_true", help="leave the feature maps out: a file of a tenth of the size"
@@ -82,7 +71,33 @@ def trace(options: Namespace) -> int:
     return 0
 
 
-def _image_options(parser: ArgumentParser, help_of_image: str) -> None:
+def chosen_replay(options: Namespace) -> tuple[Replayer, Replay]:
+    """The image of `image_options` under the thresholds of `threshold_options`.
+
+    Raises:
+        ValueError: a threshold that cannot be (before the model is loaded), or that a trace cannot replay.
+    """
+    from viz_app.recorded import replay_as_recorded
+
+    changes = {name: options[name] for name in KNOBS if options[name] is not None}
+    _thresholds().replace(**changes)
+    replayer = _replayer(options)
+    replay, problem = replay_as_recorded(replayer, replayer.trace.thresholds.replace(**changes))
+    if problem:
+        raise ValueError(problem)
+    return replayer, replay
+
+
+def threshold_options(parser: ArgumentParser) -> None:
+    """An option for each threshold of both filters."""
+    for name, (kind, meaning) in KNOBS.items():
+        parser.add_argument(
+            f"--{name}", type=kind, default=None, help=f"{meaning}; the model's own by default"
+        )
+
+
+def image_options(parser: ArgumentParser, help_of_image: str) -> None:
+    """The image, the model, and where the objects are annotated."""
     parser.add_argument("image", type=str, metavar="IMAGE", help=help_of_image)
     parser.add_argument(
         "--model",
@@ -119,7 +134,7 @@ def _replayer(options: Namespace) -> Replayer:
             )
         return Replayer(Trace.load(options.image))
     path = _image_path(options.image)
-    detector = _detector(options.model, options.weights)
+    detector = named_detector(options.model, options.weights)
     return Replayer(capture(detector, path, _truth(path, options.target, detector)), detector)
 
 
@@ -134,7 +149,8 @@ def _image_path(name: str) -> Path:
     return bundled if bundled.is_file() else path
 
 
-def _detector(model: str, weights: str | None) -> Detector:
+def named_detector(model: str, weights: str | None) -> Detector:
+    """The detector of `--model` and `--weights`; raises ValueError as `load_detector`."""
     from detector.models.families import TORCHVISION_NAMES
     from detector.models.zoo import load_detector
 

@@ -33,12 +33,15 @@ class Entry:
         title: in the navigation.
         section: of the navigation.
         stages: whose chips lead here.
+        about_image: it shows the image of the sidebar: the strip stands on top, and without an image it is empty.
+            Any other page opens always, and is given the scene where there is one.
     """
 
     name: str
     title: str
     section: str
     stages: tuple[Stage, ...] = ()
+    about_image: bool = True
 
 
 ENTRIES = (
@@ -46,8 +49,12 @@ ENTRIES = (
     Entry("rpn", "RPN", "Inspect", (Stage.ANCHORS, Stage.TOP_N, Stage.PROPOSALS)),
     Entry("fast_rcnn", "Fast R-CNN", "Inspect", (Stage.CLASS_SLOTS,)),
     Entry("full_network", "Full network", "Inspect", (Stage.DETECTIONS,)),
+    Entry("why", "Why?", "Inspect"),
+    Entry("doctor", "Doctor", "Improve", about_image=False),
+    Entry("dataset", "Data set", "Judge", about_image=False),
 )
 HOME = "full_network"
+WHY = "why"
 
 
 def main() -> None:
@@ -62,12 +69,13 @@ def main() -> None:
     for entry in ENTRIES:
         sections.setdefault(entry.section, []).append(pages[entry.name])
     page = st.navigation(sections)
-    if scene is None:
-        return
-    for caution in cautions(scene.trace):
-        show_notice(box, caution)
     current = next(entry for entry in ENTRIES if pages[entry.name] == page)
-    _strip(scene, current, pages)
+    if current.about_image:
+        if scene is None:
+            return
+        for caution in cautions(scene.trace):
+            show_notice(box, caution)
+        _strip(scene, current, pages)
     page.run()
 
 
@@ -76,6 +84,11 @@ def page_of(stage: Stage) -> Page | None:
     entry = next((entry for entry in ENTRIES if stage in entry.stages), None)
     # Streamlit knows a page by its address: this one leads to the one that is registered.
     return None if entry is None else _page(entry, None)
+
+
+def page_called(name: str) -> Page:
+    """The page of that name, for a link."""
+    return _page(next(entry for entry in ENTRIES if entry.name == name), None)
 
 
 def _page(entry: Entry, scene: Scene | None) -> Page:
@@ -98,7 +111,9 @@ def _strip(scene: Scene, current: Entry, pages: dict[str, Page]) -> None:
     click = show_strip(strip_html(strip, current=current.stages, clickable=reachable))
     if click.object is not None:
         state.select(Selected("object", click.object))
-        st.switch_page(pages[HOME])
+        if current.name != WHY:
+            st.switch_page(pages[WHY])
+        st.rerun()
     for entry in ENTRIES:
         if click.stage in entry.stages and entry is not current:
             st.switch_page(pages[entry.name])

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from viz_app.file_words import FileWords
-from viz_app.links import Choice, Selected, from_query, is_of_link, to_query
+from viz_app.links import Asked, Choice, Selected, from_query, is_of_link, to_query
 
 Value = TypeVar("Value")
 
@@ -67,6 +67,17 @@ def select(selected: Selected | None, table: str = "") -> None:
     """
     _keep_selection(selected, table)
     mirror_in_address()
+
+
+def ask(asked: Asked | None) -> None:
+    """Ask about a drawn box, and look at nothing else closely; the address follows at once."""
+    choose(replace(choice(), asked=asked))
+    select(None)
+
+
+def forget_asked() -> None:
+    """Ask about no drawn box, because this image or this detector has no such place; the address follows."""
+    choose(replace(choice(), asked=None))
 
 
 def forget_selection() -> None:

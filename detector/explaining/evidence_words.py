@@ -70,13 +70,13 @@ def evidence_words(diagnosis: Diagnosis, verdict: Verdict) -> str:
         case DecodedEvidence() as decoded:
             return f"anchor {decoded.anchor_iou:.2f}, its box {decoded.decoded_iou:.2f}"
         case RankEvidence() as rank:
-            return f"best is number {rank.rank:,} of {rank.cut:,} that pass"
+            return f"best is number {rank.rank:,}, the limit is {rank.cut:,}"
         case FloorEvidence(cause="size") as floor:
             return f"side {floor.side:.2g} px, {floor.smallest:g} needed"
         case FloorEvidence() as floor:
             return f"objectness {floor.score:.3f}, {floor.floor:g} needed"
         case SuppressionEvidence() as suppression:
-            return f"IoU {suppression.iou:.2f} with a better one, over {suppression.threshold:g}"
+            return f"IoU {suppression.iou:.2f} with a stronger one, over {suppression.threshold:g}"
         case RefinedEvidence() as refined:
             return f"RoI {refined.proposal_iou:.2f}, refined {refined.refined_iou:.2f}"
         case ClassEvidence() as scored:
@@ -107,13 +107,13 @@ def _fit(diagnosis: Diagnosis, fit: FitEvidence) -> str:
 
 
 def _rank(rung: Rung, rank: RankEvidence) -> str:
-    where, what = {
-        Rung.RPN_RANK: (f"on level {rank.level}", f"{rank.cut:,} of a level"),
-        Rung.RPN_LIMIT: ("among the image's proposals", f"{rank.cut:,} proposals"),
-    }.get(rung, ("among the image's detections", f"{rank.cut:,} detections"))
+    where = {
+        Rung.RPN_RANK: f"on level {rank.level}",
+        Rung.RPN_LIMIT: "among the image's proposals",
+    }.get(rung, "among the image's detections")
     return (
-        f"Its best candidate is number {rank.rank:,} {where} with a score of {_score(rank.score)}; only the first "
-        f"{what} pass, and the last of them scored {_score(rank.score_at_cut)}."
+        f"Its best candidate is number {rank.rank:,} {where} with a score of {_score(rank.score)}. The limit is "
+        f"{rank.cut:,}, and the last one within it scored {_score(rank.score_at_cut)}."
     )
 
 
@@ -130,18 +130,18 @@ def _suppression(diagnosis: Diagnosis, verdict: Verdict, one: SuppressionEvidenc
     rpn = verdict.rung is Rung.RPN_NMS
     what = "proposal" if rpn else f"{object_category(diagnosis, verdict)} box"
     return (
-        f"Its best {what} ({_score(one.score)}) overlaps a better one ({_score(one.suppressor_score)}) by IoU "
+        f"Its best {what} ({_score(one.score)}) overlaps a stronger one ({_score(one.suppressor_score)}) by IoU "
         f"{one.iou:.2f}, more than the {one.threshold:g} that NMS allows, and was suppressed. "
-        f"{_culprit(diagnosis, verdict, one)}"
+        f"{_culprit(diagnosis, one)}"
     )
 
 
-def _culprit(diagnosis: Diagnosis, verdict: Verdict, one: SuppressionEvidence) -> str:
-    if one.culprit == "background" or one.object is None:
-        return "The better one shows the background."
-    if one.object == verdict.object:
-        return "The better one shows the same object, but does not lead to a detection of it."
-    return f"The better one shows {object_name(diagnosis, one.object)}."
+def _culprit(diagnosis: Diagnosis, one: SuppressionEvidence) -> str:
+    if one.object is None:
+        return "The stronger one shows the background."
+    if one.culprit == "same object":
+        return f"The stronger one lies on the same object, but fits it poorly (IoU {one.object_iou:.2f})."
+    return f"The stronger one shows {object_name(diagnosis, one.object)} (IoU {one.object_iou:.2f})."
 
 
 def _class(diagnosis: Diagnosis, verdict: Verdict, scored: ClassEvidence) -> str:
@@ -164,15 +164,9 @@ def _class_words(diagnosis: Diagnosis, verdict: Verdict, scored: ClassEvidence) 
     rest = "" if winner == own else f", {winner} {_score(scored.winner_score)}"
     if scored.cause == "size":
         return f"{own} {_score(scored.score)}, but without size"
-    return f"{own} {_score(scored.score)}{rest}; {scored.threshold:g} needed"
+    return f"{own} {_score(scored.score)}{rest}"
 
 
 def _score(score: float) -> str:
-    """Two digits, and more where two would hide the difference to 0 or 1."""
-    return (
-        f"{score:.2f}"
-        if 0.1 <= score < 0.995 or score == 1
-        else f"{score:.2g}"
-        if score < 0.1
-        else f"{score:.4f}"
-    )
+    """Three digits, or two significant ones where three would be zeros."""
+    return f"{score:.3f}" if score >= 0.001 or score == 0 else f"{score:.2g}"

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from detector.data.images import Source
+    from detector.data.images import ImageSource
     from detector.models.detector import Detector
     from detector.tracing.thresholds import Thresholds
 
 
 def assert_survives(
     detector: Detector,
-    image: Source,
+    image: ImageSource,
     box: Tensor | Sequence[float],
     label: int | str,
     rung: Rung = Rung.RPN_NMS,
@@ -37,7 +37,7 @@ def assert_survives(
 
     Args:
         detector: what is tested.
-        image: whatever `capture` takes.
+        image: what `capture` takes: a path, bytes, an array or a tensor.
         box: xyxy [4] of the object, px, **image** frame.
         label: its category, by name or index.
         rung: that it must pass; `Rung.FOUND` asks that it be found.

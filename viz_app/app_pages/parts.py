@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from viz_app.figures.picture import BoxGroup
     from viz_app.links import Selected
 
+Corners = tuple[float, float, float, float]
 PROBABILITY = st.column_config.NumberColumn(format="%.3f")
 BAR = st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)
 _ROW_HEIGHT = 35
@@ -45,6 +46,7 @@ def show_picture(
     scale: str = "",
     preview: Preview | None = None,
     on_pick: Callable[[float, float], None] | None = None,
+    on_drawn: Callable[[Corners], None] | None = None,
     downloads_here: bool = True,
 ) -> Pick | None:
     """The picture, a line that names what is drawn on it, and the colours of a heat map; the click, if any.
@@ -60,6 +62,8 @@ def show_picture(
         preview: lets the box filter's thresholds be moved on the picture, too.
         on_pick: told where a click was, (x, y) in the image frame, before the page is drawn again; then the
             click selects nothing by itself.
+        on_drawn: told of a box that was drawn, xyxy in the image frame, before the page is drawn again; without
+            it nothing can be drawn.
         downloads_here: the downloads stand below; a page that draws its tables later offers them itself.
     """
     drawn = [group for group in groups if len(group)]
@@ -70,7 +74,8 @@ def show_picture(
         overlay=overlay,
         selected=_selected_box(drawn),
         preview=preview,
-        on_event=lambda event: _follow(event, drawn, on_pick),
+        draw=on_drawn is not None,
+        on_event=lambda event: _follow(event, drawn, on_pick, on_drawn),
     )
     if drawn:
         st.html(legend_html(drawn))
@@ -82,10 +87,16 @@ def show_picture(
 
 
 def _follow(
-    event: CanvasEvent, drawn: Sequence[BoxGroup], on_pick: Callable[[float, float], None] | None
+    event: CanvasEvent,
+    drawn: Sequence[BoxGroup],
+    on_pick: Callable[[float, float], None] | None,
+    on_drawn: Callable[[Corners], None] | None,
 ) -> None:
     if event.thresholds is not None:
         set_box_thresholds(*event.thresholds)
+    if event.drawn is not None and on_drawn is not None:
+        on_drawn(event.drawn)
+        return
     if event.pick is None:
         return
     if on_pick is not None and event.pick.x >= 0:  # the escape key reports a place outside the picture

@@ -1,0 +1,138 @@
+"""The green card of the Why? page: the smallest change of one threshold, its price, and a button to apply it."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from detector.explaining.ladder import diagnose
+from detector.explaining.price import price_between
+from detector.explaining.remedies import remedy_against, remedy_for
+from viz_app import state
+from viz_app.app_pages.why_price import price_on_request
+from viz_app.figures.remedy_words import change_words, effect_words, price_words
+from viz_app.knobs import move_sliders
+from viz_app.links import MOST_CANDIDATES
+from viz_app.problems import as_sentence, literal
+
+if TYPE_CHECKING:
+    from detector.explaining.price import Price
+    from detector.explaining.remedies import Remedy
+    from detector.tracing.replay import Replayer
+    from detector.tracing.thresholds import Thresholds
+    from viz_app.app_pages.why_subjects import Subject
+    from viz_app.scene import Scene
+
+_MEMO = "why.remedy"
+_STYLE = """<style>
+.st-key-why-remedy { border: 1px solid #009E73; border-radius: 0.75rem; padding: 0.9rem 1rem;
+  background: rgba(0, 158, 115, 0.06); }
+.st-key-why-remedy.st-key-why-remedy p { margin-bottom: 0.15rem; }
+.st-key-why-apply button { background: #009E73; border-color: #009E73; color: #fff; }
+.st-key-why-apply button:hover { background: #00805D; border-color: #00805D; color: #fff; }
+</style>"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What would help.
+
+    Args:
+        remedy: the smallest change; None where no single threshold helps.
+        advice: sentences about what else would.
+        problem: why it could not be looked for; empty where it was.
+    """
+
+    remedy: Remedy | None
+    advice: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Memo:
+    """The last answer and what it belongs to; a captured image is not kept alive for it."""
+
+    replayer: weakref.ref[Replayer]
+    thresholds: Thresholds
+    about: str
+    answer: Answer
+
+
+def show_remedy(scene: Scene, subject: Subject) -> None:
+    """The change with its price and its button, or what else would help."""
+    if subject.found:
+        return
+    answer = _answer(scene, subject)
+    if answer.remedy is not None:
+        _card(scene, subject, answer.remedy)
+    elif not answer.problem:
+        st.markdown("**No single threshold helps.**")
+    if answer.problem:
+        st.info(literal(as_sentence(answer.problem)), icon=":material/info:")
+    if answer.advice:
+        st.markdown(" ".join(literal(sentence) for sentence in answer.advice))
+
+
+def _card(scene: Scene, subject: Subject, remedy: Remedy) -> None:
+    st.html(_STYLE)
+    with st.container(key="why-remedy", gap="small"):
+        words, button = st.columns([0.8, 0.2], vertical_alignment="center")
+        with words:
+            effect = effect_words(remedy, _object_words(subject))
+            price, known = _price(scene, subject, remedy)
+            st.markdown(f"**Smallest change:** {literal(change_words(remedy))}")
+            st.markdown(f":gray[{literal(effect)} {literal(price_words(price, known=known))}]")
+        with button, st.container(key="why-apply"):
+            too_many = remedy.after > MOST_CANDIDATES
+            st.button(
+                "Apply", key="why.apply", type="primary", width="stretch", on_click=move_sliders,
+                args=(remedy.thresholds,), disabled=too_many,
+                help=f"The sliders go up to {MOST_CANDIDATES:,}." if too_many else "Moves the slider.",
+            )  # fmt: skip
+        price_on_request(scene, remedy)
+
+
+def _object_words(subject: Subject) -> str:
+    if subject.selected is None:
+        return "it"
+    return subject.name if subject.false_positive is not None else subject.name.split()[0]
+
+
+def _price(scene: Scene, subject: Subject, remedy: Remedy) -> tuple[Price, bool]:
+    """The price, and whether the image's objects are known; of a drawn box by the annotated ones."""
+    if subject.selected is not None:
+        return remedy.price, True
+    if scene.diagnosis is None:
+        return remedy.price, False
+    after = scene.replayer.replay(remedy.thresholds)
+    return price_between(scene.diagnosis, diagnose(after, scene.diagnosis.truth, scene.diagnosis.iou)), True
+
+
+def _answer(scene: Scene, subject: Subject) -> Answer:
+    """What would help; looked for once, for the page is drawn again with every click."""
+    about = f"{subject.selected or state.choice().asked}"
+    memo: _Memo | None = state.remembered(_MEMO, None)
+    if (
+        memo is not None
+        and memo.replayer() is scene.replayer
+        and (memo.thresholds, memo.about) == (scene.replay.thresholds, about)
+    ):
+        return memo.answer
+    with st.spinner("Looking for the smallest change …"):
+        answer = _look(scene, subject)
+    state.remember(_MEMO, _Memo(weakref.ref(scene.replayer), scene.replay.thresholds, about, answer))
+    return answer
+
+
+def _look(scene: Scene, subject: Subject) -> Answer:
+    diagnosis = subject.diagnosis
+    try:
+        if subject.false_positive is not None:
+            return Answer(remedy_against(scene.replayer, diagnosis, subject.false_positive))
+        assert subject.verdict is not None
+        return Answer(remedy_for(scene.replayer, diagnosis, subject.verdict))
+    except ValueError as problem:
+        return Answer(None, problem=str(problem))  # RoIs that a trace without its model did not record

@@ -1,0 +1,197 @@
+"""The subcommand `boxscope why`: the ladders of an image's objects, or of one box, as text or as JSON.
+
+Only names are imported at the top: torch comes when the subcommand runs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from viz_app.looking import chosen_replay, image_options, threshold_options
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+    from detector.data.ground_truth import GroundTruth
+    from detector.explaining.false_positives import FalsePositive
+    from detector.explaining.remedies import Remedy
+    from detector.explaining.verdicts import Diagnosis, Verdict
+    from detector.tracing.replay import Replayer
+    from detector.tracing.trace import Trace
+
+
+def why_options(parser: ArgumentParser) -> None:
+    """Options of `boxscope why`."""
+    image_options(parser, "image file, name of a bundled scene such as scene_00, or a .trace file")
+    parser.add_argument(
+        "--box", type=str, default=None, metavar="X1,Y1,X2,Y2",
+        help="an object to ask about, in pixels of the image; all annotated objects if left out",
+    )  # fmt: skip
+    parser.add_argument("--label", type=str, default=None, metavar="NAME", help="category of the box")
+    parser.add_argument("--iou", type=float, default=0.5, help="overlap that counts as found; 0.5 by default")
+    parser.add_argument("--json", action="store_true", help="print JSON, for a machine to read")
+    threshold_options(parser)
+
+
+def why(options: Namespace) -> int:
+    """Say at which step each object was lost, because of what, and what would bring it back."""
+    from detector.explaining.ladder import diagnose
+
+    if (options.box is None) != (options.label is None):
+        raise ValueError("--box and --label go together: give both, or neither for all annotated objects")
+    corners = None if options.box is None else _corners(options.box)
+    if not 0 < options.iou <= 1:
+        raise ValueError(f"--iou is {options.iou:g}; expected a number above 0 and up to 1")
+    replayer, replay = chosen_replay(options)
+    truth = _truth(replayer.trace, corners, options.label)
+    diagnosis = diagnose(replay, truth, options.iou)
+    asked = corners is not None
+    print(_json(replayer, diagnosis, asked) if options.json else _text(replayer, diagnosis, asked))
+    return 0
+
+
+def _corners(text: str) -> tuple[float, ...]:
+    try:
+        corners = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        corners = ()
+    if len(corners) != 4:
+        raise ValueError(
+            f"--box is {text!r}; expected four numbers X1,Y1,X2,Y2 in pixels, such as 12,30,40,61"
+        )
+    return corners
+
+
+def _truth(trace: Trace, corners: tuple[float, ...] | None, label: str | None) -> GroundTruth:
+    from detector.explaining.survival import one_object
+
+    if corners is not None and label is not None:
+        return one_object(corners, label, trace.categories, trace.input.image_size)
+    if trace.ground_truth is None:
+        raise ValueError(
+            f"nothing is annotated on {trace.input.name}: name an object with --box and --label, or give the "
+            "annotations with --target"
+        )
+    return trace.ground_truth
+
+
+def _text(replayer: Replayer, diagnosis: Diagnosis, asked: bool) -> str:
+    """Ladders with remedies; of annotated images the false positives, too."""
+    from detector.explaining.ladder_text import ladder_text
+
+    blocks = []
+    for verdict in diagnosis.verdicts:
+        lines = [ladder_text(diagnosis, verdict), *_help(replayer, diagnosis, verdict, asked)]
+        blocks.append("\n".join(lines))
+    if not asked:
+        blocks += [_false_text(diagnosis, one) for one in diagnosis.false_positives]
+        blocks.append(_summary(diagnosis))
+    return "\n\n".join(blocks)
+
+
+def _summary(diagnosis: Diagnosis) -> str:
+    from viz_app.figures.words import plural
+
+    objects, false = len(diagnosis.verdicts), len(diagnosis.false_positives)
+    found = objects - len(diagnosis.lost)
+    return f"{found:,} of {plural(objects, 'object')} found; {plural(false, 'false positive')}."
+
+
+def _help(replayer: Replayer, diagnosis: Diagnosis, verdict: Verdict, asked: bool) -> list[str]:
+    """Lines about the smallest change, and about what else would help."""
+    from viz_app.figures.remedy_words import change_words, effect_words, price_words
+
+    remedy, advice = _sought(replayer, diagnosis, verdict)
+    lines = [f"  {sentence}" for sentence in advice]
+    if remedy is None:
+        return lines
+    effect = effect_words(remedy, "it" if asked else f"#{verdict.object}")
+    price = price_words(remedy.price, known=not asked)
+    return [f"  Smallest change: {change_words(remedy)}. {effect} {price}", *lines]
+
+
+def _sought(
+    replayer: Replayer, diagnosis: Diagnosis, verdict: Verdict
+) -> tuple[Remedy | None, tuple[str, ...]]:
+    from detector.explaining.remedies import advice_for, remedy_for
+    from detector.explaining.rungs import Rung
+
+    if verdict.rung is Rung.FOUND:
+        return None, ()
+    try:
+        return remedy_for(replayer, diagnosis, verdict), tuple(advice_for(replayer, diagnosis, verdict))
+    except ValueError as problem:  # RoIs that a trace without its model did not record
+        return None, (f"{problem}.",)
+
+
+def _false_text(diagnosis: Diagnosis, one: FalsePositive) -> str:
+    name = diagnosis.replay.trace.categories[int(diagnosis.replay.labels[one.detection])]
+    return f"false positive: {name} {one.score:.3f}, {one.cause}: {one.reason}"
+
+
+def _json(replayer: Replayer, diagnosis: Diagnosis, asked: bool) -> str:
+    trace = replayer.trace
+    content: dict[str, Any] = {
+        "image": trace.input.name,
+        "model": trace.detector,
+        "iou": diagnosis.iou,
+        "thresholds": asdict(diagnosis.replay.thresholds),
+        "objects": [_object(replayer, diagnosis, verdict) for verdict in diagnosis.verdicts],
+    }
+    if not asked:
+        content["false_positives"] = [_false(diagnosis, one) for one in diagnosis.false_positives]
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def _object(replayer: Replayer, diagnosis: Diagnosis, verdict: Verdict) -> dict[str, Any]:
+    from detector.explaining.evidence_words import object_category
+
+    remedy, advice = _sought(replayer, diagnosis, verdict)
+    return {
+        "object": verdict.object,
+        "annotation": int(diagnosis.truth.ids[verdict.object]),
+        "category": object_category(diagnosis, verdict),
+        "box": [round(value, 3) for value in diagnosis.truth.boxes[verdict.object].tolist()],
+        "rung": verdict.rung.name,
+        "mechanism": verdict.mechanism,
+        "reason": verdict.reason,
+        "best_iou": verdict.best_iou,
+        "detection": verdict.detection,
+        "steps": [{**asdict(step), "rung": step.rung.name} for step in verdict.steps],
+        "evidence": None if verdict.evidence is None else asdict(verdict.evidence),
+        "remedy": None if remedy is None else _remedy(remedy),
+        "advice": list(advice),
+    }
+
+
+def _remedy(remedy: Remedy) -> dict[str, Any]:
+    price = remedy.price
+    return {
+        "field": remedy.field,
+        "before": remedy.before,
+        "after": remedy.after,
+        "rung": None if remedy.rung is None else remedy.rung.name,
+        "brings_back": remedy.brings_back,
+        "came_true": len(price.came_true),
+        "came_false": len(price.came_false),
+        "went_true": len(price.went_true),
+        "went_false": len(price.went_false),
+        "lost": list(price.lost),
+    }
+
+
+def _false(diagnosis: Diagnosis, one: FalsePositive) -> dict[str, Any]:
+    replay = diagnosis.replay
+    return {
+        "detection": one.detection,
+        "category": replay.trace.categories[int(replay.labels[one.detection])],
+        "score": one.score,
+        "box": [round(value, 3) for value in replay.boxes[one.detection].tolist()],
+        "cause": one.cause,
+        "tide": one.tide,
+        "object": one.object,
+        "iou": one.iou,
+        "reason": one.reason,
+    }

@@ -1,0 +1,89 @@
+"""A remedy and its price in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from detector.explaining.ladder_text import RUNG_NAMES
+from viz_app.figures.words import plural
+
+if TYPE_CHECKING:
+    from detector.explaining.price import Price
+    from detector.explaining.remedies import Remedy
+
+FIELD_WORDS = {
+    "rpn_pre_nms_top_n": "keep per level",
+    "rpn_post_nms_top_n": "keep per image",
+    "rpn_nms": "RPN NMS IoU",
+    "rpn_score": "min. objectness",
+    "box_score": "Score",
+    "box_nms": "Box NMS IoU",
+    "box_limit": "limit",
+}
+"""What the sliders call each field of `Thresholds`."""
+
+
+def change_words(remedy: Remedy) -> str:
+    """The change, such as `Score 0.5 → 0.4301`."""
+    return f"{FIELD_WORDS[remedy.field]} {number_words(remedy.before)} → {number_words(remedy.after)}"
+
+
+def number_words(value: float) -> str:
+    """A threshold as short as it can be said: whole numbers with separators, shares to six digits."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+
+
+def effect_words(remedy: Remedy, name: str) -> str:
+    """What the change does, in one sentence.
+
+    Args:
+        remedy: verified by a replay.
+        name: of the object or of the detection, such as `#0 triangle`.
+    """
+    if remedy.removes:
+        return f"Removes {name} (verified by replay)."
+    if remedy.brings_back:
+        return f"Brings {name} back (verified by replay)."
+    assert remedy.rung is not None
+    return (
+        f"Gets {name} only as far as {RUNG_NAMES[remedy.rung]}, where it is lost again (verified by replay)."
+    )
+
+
+def price_words(price: Price, *, known: bool = True) -> str:
+    """What comes and goes with a change, in one sentence.
+
+    Args:
+        price: of the change.
+        known: the objects of the image are known, so that true and false can be told.
+    """
+    parts = [
+        _count(price.came, len(price.came_false), "+", known),
+        _count(price.went, len(price.went_false), "−", known),
+    ]
+    turned = len(price.turned_false)
+    if known:
+        parts += [f"{plural(turned, 'detection')} turned false" if turned else "", _objects(price)]
+    said = [part for part in parts if part]
+    if not said:
+        return "Price on this image: none, no other detection comes or goes."
+    return f"Price on this image: {'; '.join(said)}."
+
+
+def _count(count: int, false: int, sign: str, known: bool) -> str:
+    if count == 0:
+        return ""
+    kinds = "" if not known else f", {_share(false, count)} false"
+    return f"{sign}{plural(count, 'detection')}{kinds}"
+
+
+def _share(false: int, count: int) -> str:
+    if false == 0:
+        return "none of them" if count > 1 else "not"
+    return "all" if false == count > 1 else "it is" if count == 1 else f"{false:,} of them"
+
+
+def _objects(price: Price) -> str:
+    if not price.lost:
+        return ""
+    return f"{' '.join(f'#{index}' for index in price.lost)} lost by it"
