@@ -12,7 +12,7 @@ import cv2
 
 from detector.data.coco import find_annotation_file
 from detector.data.datasets import ground_truth_of
-from viz_app.job import written
+from viz_app.job import short_name, written
 from viz_app.scenes import Annotations, ImageChoice, digest
 
 if TYPE_CHECKING:
@@ -69,14 +69,6 @@ def annotations_written(source: str) -> str:
         return written(find_annotation_file(path)) if path.exists() else ""
     except (OSError, ValueError):
         return ""
-
-
-def short_name(source: str) -> str:
-    """A data set's name for people: without the folders it lies in."""
-    path = Path(source)
-    if "/" not in source and "\\" not in source:
-        return source
-    return path.parent.name if path.name == "annotations.json" else path.stem
 
 
 def _png(pixels: Tensor) -> bytes:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from streamlit.components.v2 import component
 
 from viz_app.figures.gallery import CSS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _JS = """
 export default function (component) {
@@ -24,11 +29,12 @@ export default function (component) {
 _component = component("boxscope_gallery", html='<div id="gallery"></div>', css=CSS, js=_JS)
 
 
-def show_gallery(markup: str, key: str) -> int | None:
-    """Draw the markup of `gallery_html` and say which card was clicked in this run, if one was."""
-    card = _component(key=key, data=markup, on_card_change=_ignore).card
-    return int(card) if isinstance(card, int | float) else None
+def show_gallery(markup: str, key: str, on_click: Callable[[], None]) -> None:
+    """Draw the markup of `gallery_html`.
 
-
-def _ignore() -> None:
-    """A trigger needs a callback to be reported at all; the value is read from the result."""
+    Args:
+        markup: the cards.
+        key: of the widget.
+        on_click: called when a card is clicked; the widget's value has its place as `card`.
+    """
+    _component(key=key, data=markup, on_card_change=on_click)

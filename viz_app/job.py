@@ -45,7 +45,8 @@ class Job:
         """For people, one line."""
         changed = ", ".join(f"{name} {value:g}" for name, value in self.thresholds)
         first = f"first {self.limit:,} images" if self.limit else ""
-        return " · ".join(part for part in (self.dataset, self.model, first, changed) if part)
+        names = short_name(self.dataset), short_name(self.model)
+        return " · ".join(part for part in (*names, first, changed) if part)
 
     def to_json(self) -> str:
         """As text; `from_json` gives the job back."""
@@ -76,6 +77,13 @@ def written(*paths: str | Path) -> str:
     return "|".join(parts)
 
 
+def short_name(source: str) -> str:
+    """The name of a data set or of a model for people: without the folders it lies in."""
+    path = Path(source)
+    if "/" not in source and "\\" not in source:
+        return source
+    return path.parent.name if path.name == "annotations.json" else path.name
+
+
 def _slug(text: str) -> str:
-    name = Path(text).stem if "/" in text or "\\" in text else text
-    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40] or "unnamed"
+    return re.sub(r"[^A-Za-z0-9]+", "-", short_name(text)).strip("-")[:40] or "unnamed"

@@ -25,16 +25,17 @@ from typing import Any
 
 import psutil
 
+from detector.judging.status import Status, read_status
 from viz_app.job import JOB_FILE, PROBLEM_FILE, Job
 
-PROCESS_FILE, STATUS_FILE, LOG_FILE = "process.json", "status.json", "log.txt"
-_RUNNING, _ENDED = "running", ("done", "failed", "stopped")
+PROCESS_FILE, LOG_FILE = "process.json", "log.txt"
+_PHASES = {"diagnose": "Diagnosing", "recommend": "Trying changes of thresholds", "summarize": "Summing up"}
 _children: dict[Path, subprocess.Popen[bytes]] = {}
 _lock = threading.Lock()
 
 
 class JobState(StrEnum):
-    """How a diagnosis stands. INTERRUPTED: its process is gone, and it never said why."""
+    """How a diagnosis stands. INTERRUPTED: its process is gone before it began."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -54,6 +55,7 @@ class Progress:
         rate: images per second; 0 is not known yet.
         seconds_left: None where that is not known.
         message: why it failed.
+        phase: what is done with the images, in the engine's word.
     """
 
     state: JobState
@@ -62,6 +64,12 @@ class Progress:
     rate: float = 0.0
     seconds_left: float | None = None
     message: str = ""
+    phase: str = "diagnose"
+
+    @property
+    def phase_words(self) -> str:
+        """The phase for people."""
+        return _PHASES.get(self.phase, self.phase.capitalize())
 
     @property
     def is_alive(self) -> bool:
@@ -114,22 +122,23 @@ def poll(folder: Path) -> Progress:
     """How far a diagnosis is: a few small files are read, so it may be asked every second."""
     with _lock:
         pid = _pid_at_work(folder)
-    status = _read(folder / STATUS_FILE)
-    state = str(status.get("state", ""))
-    if pid is not None and (status.get("pid") != pid or state not in (_RUNNING, *_ENDED)):
+    status = _status(folder)
+    if pid is not None and (status is None or status.pid != pid):
         return Progress(JobState.STARTING)  # the file, if there is one, is of the process before
     problem = _text(folder / PROBLEM_FILE)
-    if pid is None and problem:
-        state = "failed"
-    elif pid is None and state not in _ENDED:
-        state = JobState.INTERRUPTED
+    if status is None:
+        return Progress(JobState.FAILED if problem else JobState.INTERRUPTED, message=problem)
+    state = JobState(status.state.value)
+    if pid is None and problem and state is not JobState.DONE:
+        state = JobState.FAILED
     return Progress(
-        JobState(state),
-        int(status.get("done") or 0),
-        int(status.get("total") or 0),
-        float(status.get("rate") or 0.0),
-        None if status.get("seconds_left") is None else float(status["seconds_left"]),
-        problem or str(status.get("message") or ""),
+        state,
+        status.done,
+        status.total,
+        status.rate or 0.0,
+        status.seconds_left,
+        problem or status.message,
+        status.phase,
     )
 
 
@@ -162,6 +171,14 @@ def _pid_at_work(folder: Path) -> int | None:
         del _children[folder]
     pid = _read(folder / PROCESS_FILE).get("pid")
     return pid if isinstance(pid, int) and _works_in(pid, folder) else None
+
+
+def _status(folder: Path) -> Status | None:
+    """What the engine says; nothing where it has not spoken yet, or not in a way that can be read."""
+    try:
+        return read_status(folder)
+    except (OSError, ValueError):
+        return None
 
 
 def _works_in(pid: int, folder: Path) -> bool:

@@ -55,25 +55,25 @@ def diagnosis_names() -> tuple[str, ...]:
     return tuple(entry.name for entry in sorted(found, key=_written, reverse=True))
 
 
-def keep_checkpoint(name: str, sha256: str, data: bytes) -> Path:
-    """The file of an uploaded checkpoint in the workspace, written if it is not there yet.
+def checkpoint_path(name: str, sha256: str) -> Path:
+    """Where an uploaded checkpoint lies in the workspace, once it is kept.
 
     Args:
         name: of the uploaded file; its ending says what it is.
-        sha256: hex digest of `data`.
-        data: the file.
-
-    Raises:
-        OSError: it cannot be written.
+        sha256: hex digest of the file.
     """
     ending = "".join(re.findall(r"[A-Za-z0-9_.-]", Path(name).name))[-60:].lstrip(".") or "checkpoint"
-    path = workspace() / "checkpoints" / f"{sha256[:12]}_{ending}"
-    if not path.is_file() or path.stat().st_size != len(data):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    return path
+    return workspace() / "checkpoints" / f"{sha256[:12]}_{ending}"
+
+
+def keep_checkpoint(path: Path, data: bytes) -> None:
+    """Write an uploaded checkpoint to `checkpoint_path`, if it is not there yet; raises OSError."""
+    if path.is_file() and path.stat().st_size == len(data):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(data)
+    temporary.replace(path)
 
 
 def _written(folder: Path) -> float:

@@ -62,6 +62,6 @@ def size_words(dataset: CocoDataset | ShapesDataset) -> str:
 def _take() -> None:
     text = str(state.widget(_DATA) or "").strip()
     try:
-        look_at(data=text or None)
+        look_at(data=text or None, run=None, part=None, category=None, size=None)
     except ValueError:
         look_at(data=None)

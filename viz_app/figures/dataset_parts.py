@@ -5,7 +5,9 @@ Tables are those of `DatasetDiagnosis`: one row for each object, or for each fal
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from detector.explaining.false_positives import TideType
 from detector.explaining.rungs import Rung
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from viz_app.survey import Part
+
+_CORNERS = ["x1", "y1", "x2", "y2"]
+_MEANING = [TideType.CLS.value, TideType.LOC.value]
 
 
 def objects_of(objects: pd.DataFrame, errors: pd.DataFrame, part: Part | None) -> pd.DataFrame:
@@ -31,7 +36,7 @@ def objects_of(objects: pd.DataFrame, errors: pd.DataFrame, part: Part | None) -
         return objects[objects["rung"] == part.value]
     if part.kind == "mechanism":
         return objects[objects["mechanism"] == part.value]
-    return _missed(lost, errors)
+    return _missed(objects, errors)
 
 
 def errors_of(errors: pd.DataFrame, part: Part) -> pd.DataFrame:
@@ -48,9 +53,29 @@ def narrowed(rows: pd.DataFrame, category: str | None, size: str | None) -> pd.D
     return rows
 
 
-def _missed(lost: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
-    """Lost objects that no detection of the wrong class, or with a box too far off, explains."""
-    explaining = errors[errors["tide"].isin([TideType.CLS.value, TideType.LOC.value])]
-    explained = set(zip(explaining["image_index"], explaining["object"], strict=True))
-    places = zip(lost["image_index"], lost["object"], strict=True)
-    return lost[[place not in explained for place in places]]
+def _missed(objects: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
+    """TIDE's Miss: lost objects that no detection of type Cls or Loc means."""
+    meant = set()
+    of_image = dict(iter(objects.groupby("image_index")))
+    for error in errors[errors["tide"].isin(_MEANING)].itertuples():
+        place = _meant(of_image.get(error.image_index), error)
+        if place is not None:
+            meant.add(place)
+    return objects[(objects["rung"] != Rung.FOUND.name) & ~objects.index.isin(list(meant))]
+
+
+def _meant(objects: pd.DataFrame | None, error: Any) -> int | None:  # noqa: ANN401 - a row of a table
+    """Index of the object that a Loc (of its own category) or a Cls (of another one) overlaps most."""
+    if objects is None:
+        return None
+    same = objects["category"] == error.category
+    allowed = objects[same if error.tide == TideType.LOC else ~same]
+    ious = _ious(allowed[_CORNERS].to_numpy(float), np.array([error.x1, error.y1, error.x2, error.y2]))
+    return int(allowed.index[ious.argmax()]) if len(ious) and ious.max() > 0 else None
+
+
+def _ious(boxes: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """IoU of boxes [n, 4] with one box [4], xyxy; float [n]."""
+    sides = np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])
+    inner = sides.clip(min=0).prod(axis=1)
+    return inner / ((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod() - inner)

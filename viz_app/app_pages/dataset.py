@@ -1,0 +1,81 @@
+"""Data set: where the objects of a whole data set are lost, why, and what would bring them back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from viz_app import resources
+from viz_app.app_pages.dataset_advice import show_advice
+from viz_app.app_pages.dataset_charts import show_charts, show_numbers, show_oracle
+from viz_app.app_pages.dataset_gallery import show_gallery_card
+from viz_app.app_pages.dataset_run import choose_run, show_progress
+from viz_app.app_pages.dataset_shown import ShownRun
+from viz_app.figures.words import plural
+from viz_app.jobs import job_of
+from viz_app.problems import as_sentence, literal
+from viz_app.workspace import diagnosis_folder
+
+if TYPE_CHECKING:
+    from viz_app.scene import Scene
+
+_ABOUT = """
+Every image goes through the detector once, and its tensors tell where each object was lost. A diagnosis gives
+
+- **where**: the waterfall of recall over the rungs, by size and by category, each bar with its objects;
+- **what kind**: the five mechanisms of a miss, and TIDE's types of error with what they cost;
+- **what helps**: single changes of thresholds, each tried on all images, and anchors that fit the objects.
+
+It runs in a process of its own: close the page, come back, stop it and go on as you like.
+"""
+
+
+def render(scene: Scene | None) -> None:
+    """Draw the page; it is about no single image, so it opens without one, too."""
+    name = choose_run(scene)
+    if name is None:
+        with st.container(border=True):
+            st.subheader("Not diagnosed yet", anchor=False)
+            st.markdown(_ABOUT)
+        return
+    if show_progress(name):
+        run = _read(name)
+        if run is not None:
+            _result(run, scene)
+
+
+def _read(name: str) -> ShownRun | None:
+    folder = diagnosis_folder(name)
+    try:
+        return ShownRun(name, folder, job_of(folder), resources.diagnosis(folder))
+    except (OSError, ValueError) as problem:
+        st.error(literal(as_sentence(problem)), icon=":material/error:")
+        return None
+
+
+def _result(run: ShownRun, scene: Scene | None) -> None:
+    show_numbers(run)
+    if run.summary.objects == 0:
+        st.info(
+            "There is no object in these images that the detector could find, so nothing can be lost: "
+            f"{plural(run.summary.images, 'image')} were looked at."
+        )
+        return
+    show_charts(run)
+    show_gallery_card(run, scene)
+    left, right = st.columns([0.42, 0.58], gap="small")
+    with left:
+        show_oracle(run)
+    with right:
+        show_advice(run, scene)
+    _problems(run)
+
+
+def _problems(run: ShownRun) -> None:
+    problems = run.summary.problems
+    if problems:
+        with st.expander(f"{plural(len(problems), 'image')} could not be used", icon=":material/warning:"):
+            st.dataframe(
+                [{"image": problem.image, "why": problem.message} for problem in problems], hide_index=True
+            )

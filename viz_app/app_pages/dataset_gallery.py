@@ -1,0 +1,183 @@
+"""The gallery: exactly the objects, or the errors, of the part that is looked at, each a step from its Why?."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from detector.explaining.false_positives import TideType
+from detector.explaining.rungs import Rung
+from detector.explaining.verdicts import Mechanism
+from viz_app import resources, state
+from viz_app.app_pages.dataset_cards import Item, items_of
+from viz_app.app_pages.dataset_choice import look_at, survey
+from viz_app.app_pages.dataset_shown import ShownRun, chosen_part
+from viz_app.dataset_scenes import item_key
+from viz_app.figures.dataset_parts import errors_of, narrowed, objects_of
+from viz_app.figures.gallery import gallery_html
+from viz_app.figures.words import plural
+from viz_app.gallery_component import show_gallery
+from viz_app.knobs import move_sliders
+from viz_app.problems import as_sentence, literal
+from viz_app.survey import SIZES, Part
+from viz_app.visiting import visit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from viz_app.scene import Scene
+
+PER_PAGE = 12
+_PART, _CATEGORY, _SIZE, _OPEN = "gallery.part", "gallery.category", "gallery.size", "gallery.open"
+_CARDS, _GO = "gallery cards", "gallery go"
+_LOST = "all lost objects"
+
+
+def show_gallery_card(run: ShownRun, scene: Scene | None) -> None:
+    """Draw the card; where one was clicked, go to its Why?."""
+    if state.remembered(_GO, False):
+        from viz_app.shell import page_called  # the shell imports pages when they are opened
+
+        state.remember(_GO, False)
+        st.switch_page(page_called("why"))
+    part = chosen_part()
+    with st.container(border=True):
+        rows = _filters(run, part)
+        if len(rows) == 0:
+            st.caption("No such object: choose another part, or take a filter away.")
+            return
+        pages = -(-len(rows) // PER_PAGE)
+        place = f"{run.name}.{part}.{survey().category}.{survey().size}"
+        page = min(state.remembered(f"gallery page {place}", 1), pages)
+        items = _items(run, rows.iloc[(page - 1) * PER_PAGE : page * PER_PAGE], scene, f"{place}.{page}")
+        _draw(run, items, place)
+        if pages > 1:
+            with st.container(horizontal=True, horizontal_alignment="center"):
+                chosen = st.pagination(pages, default=page, key=f"gallery.pages.{place}")
+            if chosen != page:
+                state.remember(f"gallery page {place}", chosen)
+                st.rerun()
+
+
+def _filters(run: ShownRun, part: Part | None) -> pd.DataFrame:
+    """The controls on top, and the rows that they leave."""
+    errors = part is not None and part.of_errors
+    whole = errors_of(run.errors, part) if errors and part else objects_of(run.objects, run.errors, part)
+    rows = narrowed(whole, survey().category, survey().size)
+    title, which, category, size = st.columns([0.34, 0.26, 0.2, 0.2], vertical_alignment="bottom")
+    with title:
+        st.subheader(_title(part), anchor=False)
+        st.caption(_count_words(len(rows), "false positive" if errors else "object"))
+    parts = _parts(run)
+    state.set_widget(_PART, None if part is None else str(part))
+    which.selectbox(
+        "Show", list(parts), key=_PART, format_func=parts.__getitem__, on_change=_take, args=("part", _PART)
+    )
+    names = sorted(set(whole["category"])) if len(whole) else []
+    state.set_widget(_CATEGORY, survey().category)
+    category.selectbox(
+        "Category", [None, *dict.fromkeys((*names, *filter(None, [survey().category])))], key=_CATEGORY,
+        format_func=lambda name: "every category" if name is None else str(name),
+        on_change=_take, args=("category", _CATEGORY),
+    )  # fmt: skip
+    state.set_widget(_SIZE, survey().size)
+    size.selectbox(
+        "Size", [None, *SIZES], key=_SIZE, format_func=lambda name: "every size" if name is None else str(name),
+        on_change=_take, args=("size", _SIZE), disabled=errors,
+    )  # fmt: skip
+    return rows
+
+
+def _draw(run: ShownRun, items: list[Item], place: str) -> None:
+    """The cards, and the same as a list for those who type."""
+    key = f"gallery.cards.{place}"
+    show_gallery(gallery_html([item.card for item in items]), key, lambda: _clicked(key, run, items))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            "Dashed red: the object. Blue: the detection that found it; orange: one that did not. A click opens "
+            f"Why?{_sliders_words(run)}"
+        )
+        st.selectbox(
+            "Open in Why?", list(range(len(items))), index=None, key=_OPEN, label_visibility="collapsed",
+            format_func=lambda number: f"{items[number].card.title} on {items[number].card.place}",
+            placeholder="Open one in Why? …", on_change=lambda: _open(run, items, state.widget(_OPEN)), width=280,
+        )  # fmt: skip
+
+
+def _clicked(key: str, run: ShownRun, items: list[Item]) -> None:
+    _open(run, items, getattr(state.widget(key), "card", None))
+
+
+def _open(run: ShownRun, items: list[Item], number: object) -> None:
+    """In a callback: look at the image of a card, under the thresholds of the diagnosis."""
+    if not isinstance(number, int | float) or not 0 <= int(number) < len(items):
+        return
+    item = items[int(number)]
+    visit(item_key(run.source, item.image), item.selected)
+    if run.of_sidebar:
+        move_sliders(run.summary.thresholds)
+    state.remember(_GO, True)
+
+
+def _items(run: ShownRun, rows: pd.DataFrame, scene: Scene | None, place: str) -> list[Item]:
+    """Cards of one page; kept until another page is looked at."""
+    place = f"{place}.{'' if scene is None else scene.trace.detector}"
+    known: tuple[str, list[Item]] | None = state.remembered(_CARDS, None)
+    if known is None or known[0] != place:
+        with st.spinner(f"Cutting out {plural(len(rows), 'object')} …"):
+            categories = () if scene is None else scene.trace.categories
+            known = place, _made(run, rows, categories)
+        state.remember(_CARDS, known)
+    return known[1]
+
+
+def _made(run: ShownRun, rows: pd.DataFrame, categories: tuple[str, ...]) -> list[Item]:
+    try:
+        dataset = resources.dataset(run.source)
+        return items_of(run.diagnosis, rows, dataset, resources.kept_reports(run.folder), categories)
+    except (OSError, ValueError, IndexError) as problem:
+        st.error(literal(as_sentence(problem)), icon=":material/error:")
+        return []
+
+
+def _parts(run: ShownRun) -> dict[str | None, str]:
+    """What can be shown, with its count; parts that hold nothing are left out, but for the one that is shown."""
+    summary = run.summary
+    counts: dict[Part, int] = {Part("rung", fall.rung): fall.lost for fall in summary.waterfall}
+    counts[Part("rung", Rung.FOUND.name)] = summary.found
+    counts |= {Part("mechanism", kind.value): summary.mechanisms.get(kind.value, 0) for kind in Mechanism}
+    counts |= {Part("tide", kind.value): _tide_count(run, kind) for kind in TideType}
+    shown = survey().part
+    known = {
+        str(part): f"{part.title} · {count:,}"
+        for part, count in counts.items()
+        if count or str(part) == shown
+    }
+    return {None: f"{_LOST} · {summary.objects - summary.found:,}", **known}
+
+
+def _tide_count(run: ShownRun, kind: TideType) -> int:
+    share = run.summary.tide.get(kind.value)
+    return 0 if share is None else share.count
+
+
+def _title(part: Part | None) -> str:
+    return "Lost objects" if part is None else part.title[0].upper() + part.title[1:]
+
+
+def _count_words(count: int, noun: str) -> str:
+    narrowing = [text for text in (survey().size, survey().category) if text]
+    return plural(count, noun) + (f", {literal(' · '.join(narrowing))} only" if narrowing else "")
+
+
+def _sliders_words(run: ShownRun) -> str:
+    if run.of_sidebar:
+        return " with the sliders as they were."
+    model = run.summary.model if run.job is None else run.job.model
+    return f", through the detector of the sidebar: the diagnosis is of *{literal(model)}*."
+
+
+def _take(name: str, widget: str) -> None:
+    value: Any = state.widget(widget)
+    look_at(**{name: value})
