@@ -4,7 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browser import PATIENCE_MS, open_app, wait_until_idle
+from support.browser import PATIENCE_MS, click_point, open_app, wait_until_idle
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +20,7 @@ def test_a_cell_of_the_matrix_selects_its_detection_and_then_its_object(page: Pa
     # Invisible squares over the cells; they are drawn anew after each click.
     pair = page.get_by_test_id("stPlotlyChart").locator(".scatterlayer .points path.point").first
     for selected in (r"select=detection\.\d+\.\d+", r"select=object\.\d+"):
-        pair.click(force=True, timeout=PATIENCE_MS)
+        click_point(page, pair)
         expect(page).to_have_url(re.compile(selected), timeout=PATIENCE_MS)
         wait_until_idle(page)
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from detector.data.images import InputImage, read_image
 from detector.models.detector import Detector, TwoStageModel, lock_of
 from detector.tracing.assemble import assemble_traces
+from detector.tracing.capture_checks import check_shape, check_target
 from detector.tracing.looking import looking
 from detector.tracing.raw import RawForward
 from detector.tracing.spies import MatcherSpy, SamplerSpy
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from detector.data.ground_truth import GroundTruth
 
 Source = Any  # whatever `read_image` takes
+STAGES = {"resize": "transform", "backbone": "backbone", "RPN": "rpn", "RoI heads": "roi_heads"}
+"""What a forward goes through, in order, each with the part of the model that does it."""
 Note = Callable[[RawForward, Any, Any], Iterator[tuple[str, Any]]]
 
 
@@ -63,6 +66,7 @@ class Recorder:
             stack.callback(end.remove)
             for spy in self._spies(model):
                 stack.enter_context(spy.installed())
+            stack.callback(self._give_up)
             yield self
 
     def _spies(self, model: TwoStageModel) -> Iterator[MatcherSpy | SamplerSpy]:
@@ -97,6 +101,12 @@ class Recorder:
                 self._finish(forward)
         finally:
             lock_of(model).release()
+
+    def _give_up(self) -> None:
+        """Let go of a forward that Ctrl+C ended: torch calls no hook then, not even `always_call` ones."""
+        if self._running is not None:
+            self._running = None
+            lock_of(self._detector.model).release()
 
     def _finish(self, forward: RawForward) -> None:
         self.last = forward
@@ -146,6 +156,20 @@ def watching(
             before, after = hooks(name)
             stack.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
             stack.callback(module.register_forward_hook(after, with_kwargs=True).remove)
+        yield
+
+
+@contextmanager
+def _announced(model: TwoStageModel, tell: Callable[[str], None] | None) -> Iterator[None]:
+    """Say the name of each of `STAGES` as it begins."""
+
+    def saying(name: str, tell: Callable[[str], None]) -> Callable[..., None]:
+        return lambda *_: tell(name)
+
+    with ExitStack() as stack:
+        for name, part in STAGES.items() if tell is not None else ():
+            handle = getattr(model, part).register_forward_pre_hook(saying(name, tell))
+            stack.callback(handle.remove)
         yield
 
 
@@ -217,7 +241,13 @@ def recording(
         yield recorder
 
 
-def capture(detector: Detector, image: Source, target: GroundTruth | None = None) -> Trace:
+def capture(
+    detector: Detector,
+    image: Source,
+    target: GroundTruth | None = None,
+    *,
+    on_stage: Callable[[str], None] | None = None,
+) -> Trace:
     """Everything that one image goes through in `detector`, in inference mode.
 
     The model is left as it was: parameters, buffers, training flags, random state, hooks, thresholds.
@@ -226,27 +256,32 @@ def capture(detector: Detector, image: Source, target: GroundTruth | None = None
         detector: what is looked at.
         image: what `read_image` takes: path, bytes, PIL image, uint8 HWC array, float CHW tensor.
         target: the objects of the image, image frame, if they are known.
+        on_stage: told the name of each of `STAGES` as it begins.
 
     Raises:
         ValueError: an image that cannot be read, or a target that does not fit it.
     """
-    return capture_batch(detector, [image], [target])[0]
+    return capture_batch(detector, [image], [target], on_stage=on_stage)[0]
 
 
 def capture_batch(
-    detector: Detector, images: Sequence[Source], targets: Sequence[GroundTruth | None] | None = None
+    detector: Detector,
+    images: Sequence[Source],
+    targets: Sequence[GroundTruth | None] | None = None,
+    *,
+    on_stage: Callable[[str], None] | None = None,
 ) -> list[Trace]:
     """As `capture`, for several images in one forward (they are padded to a common size); one trace each."""
     inputs = [image if isinstance(image, InputImage) else read_image(image) for image in images]
     known = list(targets) if targets is not None else [None] * len(inputs)
     for source, target in zip(inputs, known, strict=True):
-        _check_shape(detector, source)
-        _check_target(detector, source, target)
+        check_shape(detector, source)
+        check_target(detector, source, target)
     device = next(detector.model.parameters()).device
     tensors = [source.tensor.to(device) for source in inputs]
     recorder = Recorder(detector, limit=len(inputs))
     recorder.names = [source.name for source in inputs]
-    with looking(detector.model), recorder.installed():
+    with looking(detector.model), recorder.installed(), _announced(detector.model, on_stage):
         detector.model(tensors)
         if recorder.cloned:
             recorder.traces.clear()
@@ -255,28 +290,3 @@ def capture_batch(
         trace.with_source(source.pixels, target)
         for trace, source, target in zip(recorder.traces, inputs, known, strict=True)
     ]
-
-
-def _check_shape(detector: Detector, source: InputImage) -> None:
-    """Refuse an image so long that the model's resize leaves nothing of its shorter side."""
-    transform: Any = detector.model.transform
-    if transform.fixed_size is not None or transform._skip_resize:
-        return
-    (short, long), most = sorted(source.size), transform.max_size
-    if int(short * min(transform.min_size[-1] / short, most / long)) < 1:
-        height, width = source.size
-        raise ValueError(
-            f"{source.name} is {width} x {height} px: resized to the model's {most} px its shorter side "
-            "would vanish; crop it"
-        )
-
-
-def _check_target(detector: Detector, source: InputImage, target: GroundTruth | None) -> None:
-    if target is None or len(target) == 0:
-        return
-    highest = int(target.labels.max())
-    if highest >= detector.num_classes:
-        raise ValueError(
-            f"{source.name}: an object has category {highest}, but {detector.name} knows "
-            f"{detector.num_classes - 1} categories (1 to {detector.num_classes - 1})"
-        )

@@ -58,6 +58,24 @@ def slider(page: Page, label: str) -> Locator:
     return page.get_by_test_id("stSidebar").locator(f'input[type=range][aria-label="{label}"]')
 
 
+def click_point(page: Page, point: Locator) -> None:
+    """Click a point of a plotly chart, once it has stopped moving; it may be invisible on purpose.
+
+    A chart that is drawn anew takes its points away: a click of Playwright's own would fail on the old one.
+    """
+    wait_until_idle(page)
+    before = None
+    for _ in range(PATIENCE_MS // 250):
+        point.evaluate("point => point.scrollIntoView({block: 'center'})")
+        place = point.bounding_box()
+        if place is not None and place == before:
+            page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+            return
+        before = place
+        page.wait_for_timeout(250)
+    pytest.fail("the point of the chart never stood still")
+
+
 def screenshot(page: Page, path: Path) -> None:
     """Save the finished page as PNG."""
     wait_until_idle(page)
