@@ -166,8 +166,11 @@ def _announced(model: TwoStageModel, tell: Callable[[str], None] | None) -> Iter
     def saying(name: str, tell: Callable[[str], None]) -> Callable[..., None]:
         return lambda *_: tell(name)
 
+    if tell is None:
+        yield
+        return
     with ExitStack() as stack:
-        for name, part in STAGES.items() if tell is not None else ():
+        for name, part in STAGES.items():
             handle = getattr(model, part).register_forward_pre_hook(saying(name, tell))
             stack.callback(handle.remove)
         yield
