@@ -78,12 +78,12 @@ def hand_trace(
         grid or tuple((1, 1, count) for count in counts),
         anchors,
         torch.tensor([one.objectness for one in candidates]).logit(),
-        rules.rpn_coder.encode([anchors], [decoded])[0],
+        rules.rpn_coder.encode([decoded], [anchors])[0],
     )
     head = HeadStage(
         decoded, torch.arange(len(candidates)), levels,
         torch.tensor([list(one.scores) for one in candidates]).clamp(min=1e-12).log(),
-        rules.box_coder.encode([decoded], [refined])[0],
+        rules.box_coder.encode([refined], [decoded])[0],
     )  # fmt: skip
     trace = Trace(
         InputStage(
