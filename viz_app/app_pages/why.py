@@ -10,7 +10,7 @@ from viz_app import state
 from viz_app.app_pages.why_answer import show_answer
 from viz_app.app_pages.why_explained import explain_ladder
 from viz_app.app_pages.why_lineage import show_descendants, show_lineage
-from viz_app.app_pages.why_picture import choose_label, choose_question, show_question
+from viz_app.app_pages.why_picture import choose_question, show_question
 from viz_app.app_pages.why_saliency import show_saliency
 from viz_app.app_pages.why_subjects import asked_now, questions, subject_of
 from viz_app.problems import literal
@@ -27,9 +27,8 @@ def render(scene: Scene) -> None:
     subject = None if question is None else subject_of(scene, question)
     left, right = st.columns([0.44, 0.56], gap="small")
     with left, st.container(border=True, height="stretch"):
-        label = choose_label(scene, asked)
+        show_question(scene, subject)
         choose_question(scene, questions(scene, asked), question)
-        show_question(scene, subject, label)
     with right, st.container(border=True, height="stretch"):
         if subject is None:
             _nothing_to_ask(scene)

@@ -39,13 +39,14 @@ def _candidates(subject: Subject) -> str:
     counts = " → ".join(f"{count:,}" for count in verdict.survivors)
     return (
         "A **candidate** of an object is a chain: anchor, decoded box, proposal, RoI, class slot. It counts when "
-        f"one of its boxes overlaps the object by IoU {subject.diagnosis.iou:g}. Of {literal(subject.name)} this many "
-        f"passed each rung: {counts}. The verdict names the first rung that none of them passed:"
+        f"one of its boxes overlaps the object by IoU {subject.diagnosis.iou:g}. Of {literal(subject.name)} this "
+        f"many passed each rung: {counts}. The verdict names the first rung that none of them passed:"
     )
 
 
 _REMEDY = (
     "**The smallest change** is of one threshold alone. For a score or a limit it follows from the candidate's own "
     "score or rank. Greedy NMS is not monotone in its IoU: a higher threshold may let a box live that then "
-    "suppresses others, so every value at which something changes is tried. Each change is run as a replay before it is shown."
+    "suppresses others, so every value at which something changes is tried. Each change is run as a replay before "
+    "it is shown."
 )

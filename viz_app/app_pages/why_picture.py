@@ -21,10 +21,39 @@ if TYPE_CHECKING:
     from viz_app.scene import Scene
 
 
+def show_question(scene: Scene, subject: Subject | None) -> None:
+    """The picture with what the answer is about on top; a box drawn on it is asked about."""
+    groups = why_groups(
+        scene.replay,
+        scene.diagnosis,
+        () if subject is None else boxes_of(subject),
+        found=subject is not None and subject.found,
+        about=None if subject is None else subject.selected,
+    )
+    key = _label_key(scene)
+    show_picture(
+        scene.trace.input.pixels, groups, key="why.picture",
+        on_drawn=lambda box: state.ask(Asked(box, cast("int", state.widget(key)) or 1)),
+    )  # fmt: skip
+
+
 def choose_question(scene: Scene, known: Sequence[Question], question: Question | None) -> None:
-    """A list of everything that can be asked about; choosing selects it in the whole app."""
+    """A list of everything that can be asked about, and the class of a box that is drawn."""
+    left, right = st.columns(2, gap="small")
     if question is None:
-        return
+        left = right
+    else:
+        with left:
+            _choose_known(scene, known, question)
+    with right:
+        _choose_label(scene, state.choice().asked)
+    st.caption(
+        "Click on a box to ask about it, or **draw one** around an object that nobody annotated: press and drag. "
+        "The square in the corner of the picture switches between drawing and moving it."
+    )
+
+
+def _choose_known(scene: Scene, known: Sequence[Question], question: Question) -> None:
     entries = {str(one): one for one in known}
     words = {str(one): question_words(scene, one) for one in known}
     # A key of its own for each choice: what is selected elsewhere, on the picture say, shows here, too.
@@ -36,32 +65,19 @@ def choose_question(scene: Scene, known: Sequence[Question], question: Question 
     )  # fmt: skip
 
 
-def choose_label(scene: Scene, asked: Asked | None) -> int:
-    """The class of the box that is drawn, or will be; the category index."""
-    names = scene.trace.categories
-    key = f"why.label.{image_key(scene.trace)}"
+def _choose_label(scene: Scene, asked: Asked | None) -> None:
+    names, key = scene.trace.categories, _label_key(scene)
     if asked is not None:
         state.set_widget(key, asked.label)
     state.seed_widget(key, 1)
-    label = st.selectbox(
-        "Class of a box that you draw on the picture", range(1, len(names)), key=key,
-        format_func=lambda index: names[index], on_change=lambda: _other_label(cast("int", state.widget(key))),
+    st.selectbox(
+        "Class of a box that you draw", range(1, len(names)), key=key, format_func=lambda index: names[index],
+        on_change=lambda: _other_label(cast("int", state.widget(key))),
     )  # fmt: skip
-    return int(label)
 
 
-def show_question(scene: Scene, subject: Subject | None, label: int) -> None:
-    """The picture with what the answer is about on top."""
-    groups = why_groups(
-        scene.replay,
-        scene.diagnosis,
-        () if subject is None else boxes_of(subject),
-        found=subject is not None and subject.found,
-        about=None if subject is None else subject.selected,
-    )
-    show_picture(
-        scene.trace.input.pixels, groups, key="why.picture", on_drawn=lambda box: state.ask(Asked(box, label))
-    )
+def _label_key(scene: Scene) -> str:
+    return f"why.label.{image_key(scene.trace)}"
 
 
 def boxes_of(subject: Subject) -> tuple[Concerned, ...]:

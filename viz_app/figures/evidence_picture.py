@@ -109,7 +109,7 @@ def tiles_of(pixels: Tensor, boxes: Sequence[Concerned], *, found: bool = False)
     tiles = []
     for number, one in enumerate(boxes):
         group = _tile_group(one, place, found=found)
-        shown = [own, group] if number else [own]
+        shown = [group, own] if number else [own]
         tiles.append(Tile(one.words, group.color, draw_picture(crop, shown, sides=(TILE, TILE * 2))))
     return tuple(tiles)
 

@@ -66,21 +66,22 @@ def price_words(price: Price, *, known: bool = True) -> str:
         parts += [f"{plural(turned, 'detection')} turned false" if turned else "", _objects(price)]
     said = [part for part in parts if part]
     if not said:
-        return "Price on this image: none, no other detection comes or goes."
+        return "Price on this image: none, no detection comes or goes."
     return f"Price on this image: {'; '.join(said)}."
 
 
 def _count(count: int, false: int, sign: str, known: bool) -> str:
     if count == 0:
         return ""
-    kinds = "" if not known else f", {_share(false, count)} false"
+    kinds = f", {_kinds(false, count)}" if known else ""
     return f"{sign}{plural(count, 'detection')}{kinds}"
 
 
-def _share(false: int, count: int) -> str:
-    if false == 0:
-        return "none of them" if count > 1 else "not"
-    return "all" if false == count > 1 else "it is" if count == 1 else f"{false:,} of them"
+def _kinds(false: int, count: int) -> str:
+    if false in (0, count):
+        kind = "false" if false else "true"
+        return f"a {kind} one" if count == 1 else f"all {kind}"
+    return f"{false:,} of them false"
 
 
 def _objects(price: Price) -> str:
