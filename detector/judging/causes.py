@@ -130,7 +130,7 @@ def _from_report(
         if report is None or finding.severity is Severity.NOTE:
             continue
         lost = _lost(finding, summary, objects)
-        weight = lost if lost is not None else _share(finding, report)
+        weight = _share(finding, report) if lost is None else min(lost, _share(finding, report))
         evidence = tuple(_evidence(finding, summary, objects))
         cause = LeadingCause(finding.check, weight, finding.message, finding.remedy, evidence)
         if finding.severity is Severity.ERROR and _share(finding, report) >= _MATTERS:
@@ -159,9 +159,9 @@ def _lost(finding: Finding, summary: Summary | None, objects: pd.DataFrame | Non
 
 
 def _evidence(finding: Finding, summary: Summary | None, objects: pd.DataFrame | None) -> Iterator[str]:
-    places = [str(place) for place in finding.places[:3] if str(place)]
+    places = list(dict.fromkeys(str(place) for place in finding.places if str(place)))[:3]
     if places:
-        yield f"{finding.count} in all, {'; '.join(places)} among them"
+        yield f"{finding.count} in all, at {'; '.join(places)} among others"
     if summary is not None and finding.check in _COSTS:
         rungs, sub_cause, fields = _COSTS[finding.check]
         lost = lost_at(summary, rungs, objects, sub_cause)

@@ -73,7 +73,7 @@ def _in_order(entries: Entries) -> tuple[Tensor, Any, Tensor, Tensor, Tensor, Te
 
 def _name(dataset: Any, index: int) -> str:  # noqa: ANN401
     path = getattr(dataset, "image_path", None)
-    return Path(path(index)).name if callable(path) else f"item {index}"
+    return Path(path(index)).name if callable(path) else f"image {index}"
 
 
 def _item(dataset: Any, index: int) -> tuple[Looked, Any]:  # noqa: ANN401
