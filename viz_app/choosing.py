@@ -17,6 +17,7 @@ from viz_app.links import DEFAULT_MODEL
 from viz_app.problems import as_sentence, show_problem
 from viz_app.resources import DetectorSpec
 from viz_app.scenes import ImageChoice, digest
+from viz_app.visiting import take_wanted, visited_images
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -64,7 +65,7 @@ def choose_detector() -> DetectorSpec | None:
 
 
 def choose_image(box: DeltaGenerator) -> ImageChoice | None:
-    """The image that the widgets ask for, a bundled scene or an upload; problems go to `box`.
+    """The image that the widgets ask for: a bundled scene, one of a data set, an upload; problems go to `box`.
 
     None only where the bundled scenes are missing and nothing was uploaded.
     """
@@ -78,7 +79,7 @@ def choose_image(box: DeltaGenerator) -> ImageChoice | None:
             help="Photos and drawings, and `.trace` files of `boxscope trace` or `Trace.save`.",
         )
     uploads, fresh = _read_uploads(files, box)
-    images = {image.key: image for image in (*_bundled(box), *uploads)}
+    images = {image.key: image for image in (*_bundled(box), *visited_images(), *uploads)}
     if not images:
         return None
     if fresh is not None:
@@ -105,12 +106,14 @@ def _bundled(box: DeltaGenerator) -> tuple[ImageChoice, ...]:
 
 
 def _seed_image(images: dict[str, ImageChoice]) -> None:
-    """Take the image of the link, or the first one; also where an upload that was shown is gone."""
-    first = next(iter(images))
+    """Take the image of a page or of the link, or the first one; also where an upload that was shown is gone."""
+    first, wanted = next(iter(images)), take_wanted()
+    if wanted in images:
+        state.set_widget(_IMAGE, wanted)
     if state.widget(_IMAGE) is None:
         asked = state.choice().image
         if asked is not None and asked not in images:
-            state.notice(f"There is no bundled image called {asked!r}; the first one is shown")
+            state.notice(f"There is no image called {asked!r}; the first one is shown")
         state.set_widget(_IMAGE, asked if asked in images else first)
     elif state.widget(_IMAGE) not in images:
         state.set_widget(_IMAGE, first)
@@ -142,7 +145,8 @@ def _check_upload(file: UploadedFile) -> ImageChoice | str:
     except ValueError as error:
         return as_sentence(error)
     sha256 = digest(data)
-    return ImageChoice(f"upload:{sha256}", file.name, sha256, data, file.name, is_trace=is_trace)
+    key = f"upload:{sha256}"
+    return ImageChoice(key, file.name, sha256, data, file.name, is_trace=is_trace, has_link=False)
 
 
 def _uploaded_detector() -> DetectorSpec | None:
@@ -172,9 +176,9 @@ def other_detector() -> None:
     """Another model has thresholds of its own, and asking again is worth a try."""
     state.forget_notices()
     state.remember(REFUSED, {})
-    state.choose(replace(state.choice(), thresholds=(), selected=None))
+    state.choose(replace(state.choice(), thresholds=(), selected=None, asked=None))
 
 
 def _other_image() -> None:
     state.forget_notices()
-    state.choose(replace(state.choice(), selected=None))
+    state.choose(replace(state.choice(), selected=None, asked=None))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from detector.explaining.ladder import diagnose
+from detector.explaining.survival import one_object
+from detector.tracing.capture import STAGES
 from detector.tracing.thresholds import Thresholds
 from viz_app import resources, state
 from viz_app.asking import ask_for_words
@@ -21,6 +23,7 @@ from viz_app.recorded import replay_as_recorded
 from viz_app.resources import DetectorSpec
 from viz_app.scene import Scene
 from viz_app.scenes import ImageChoice
+from viz_app.stage_line import stage_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +76,8 @@ def choose_scene(box: DeltaGenerator) -> Scene | None:
         else:
             thresholds = threshold_sliders(Thresholds.from_model(model.model), subject.detector.key)
         offer_trace(replayer.trace)
-    replay, unseen = replay_as_recorded(replayer, thresholds)
+    with stage_line(box, "New proposals", ["RoI heads"]):
+        replay, unseen = replay_as_recorded(replayer, thresholds)
     if unseen:
         show_notice(box, f"{unseen}: shown is what the RPN did under the thresholds of the trace.")
     truth = replayer.trace.ground_truth
@@ -85,8 +89,15 @@ def choose_scene(box: DeltaGenerator) -> Scene | None:
     return Scene(model, replayer.trace, replayer, replay, diagnosis)
 
 
+def shown_detector() -> DetectorSpec | None:
+    """The detector that the sidebar shows; None before one was ever opened."""
+    shown: _Subject | None = state.remembered(_SHOWN, None)
+    return None if shown is None else shown.detector
+
+
 def _forget_unknown(trace: Trace, diagnosis: Diagnosis | None) -> None:
-    """A link may name an object or an anchor that this image does not have."""
+    """A link may name a box, an object or an anchor that this image does not have."""
+    _forget_unknown_box(trace)
     asked = state.selection()
     if asked is None:
         return
@@ -105,6 +116,17 @@ def _forget_unknown(trace: Trace, diagnosis: Diagnosis | None) -> None:
         state.forget_selection()
 
 
+def _forget_unknown_box(trace: Trace) -> None:
+    asked = state.choice().asked
+    if asked is None:
+        return
+    try:
+        one_object(asked.box, asked.label, trace.categories, trace.input.image_size)
+    except ValueError as problem:
+        state.notice(f"The link was followed without one part: {problem}.")
+        state.forget_asked()
+
+
 def _open(
     wanted: DetectorSpec | None, image: ImageChoice, box: DeltaGenerator
 ) -> tuple[_Subject, Replayer] | None:
@@ -118,7 +140,9 @@ def _open(
                 if subject.image.is_trace:
                     return subject, resources.opened(subject.image)
                 fetch(subject.detector, box)
-                return subject, resources.replayer(subject.detector, subject.image)
+                task = f"Running the detector on {subject.image.name}"
+                with stage_line(box, task, list(STAGES)) as on_stage:
+                    return subject, resources.replayer(subject.detector, subject.image, on_stage)
         except (ValueError, OSError) as problem:
             refused = {**refused, key: str(problem)}
             state.remember(REFUSED, refused)
@@ -150,6 +174,6 @@ def _mirror(subject: _Subject) -> None:
     """Put what is shown into the choice and the address; an upload has no link, so it is left out."""
     spec, image = subject.detector, subject.image
     model = DEFAULT_MODEL if spec.data is not None else spec.source
-    named = image.key if image.is_bundled else None
+    named = image.key if image.has_link else None
     state.choose(replace(state.choice(), model=model, weights=spec.weights, image=named))
     state.mirror_in_address()

@@ -38,7 +38,7 @@ class Job:
     def name(self) -> str:
         """Of its folder: the same for the same job, another one for every other."""
         digest = hashlib.sha256(self.to_json().encode()).hexdigest()[:8]
-        return f"{_slug(self.dataset)}__{_slug(self.model)}__{digest}"
+        return f"{_slug(self.dataset)}.{_slug(self.model)}.{digest}"
 
     @property
     def label(self) -> str:

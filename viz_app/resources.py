@@ -15,20 +15,31 @@ import streamlit as st
 import torch
 
 from detector import Replayer, capture
+from detector.data.datasets import open_dataset
 from detector.data.images import read_image
 from detector.models.families import TORCHVISION_NAMES
 from detector.models.zoo import detector_names, load_detector
 from detector.tracing.trace_file import parse_trace
+from viz_app.dataset_scenes import annotations_written, item_choice
 from viz_app.file_words import FileWords
+from viz_app.job import written
+from viz_app.kept_reports import KeptReports
 from viz_app.memory import trim_soon
 from viz_app.scenes import ImageChoice, bundled_scenes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from detector.data.coco import CocoDataset
+    from detector.data.shapes import ShapesDataset
+    from detector.judging.dataset_diagnosis import DatasetDiagnosis
     from detector.models.detector import Detector
 
 # A captured image holds its feature maps: 200 MB for a ResNet-50 on a large photo, 10 MB for a bundled scene.
 MOST_TRACES = 4
 MOST_DETECTORS = 3
+MOST_DATASETS = 3
+MOST_ITEMS = 60  # a file, or the bytes of a small one
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +88,16 @@ def detector(spec: DetectorSpec) -> Detector:
     return _detector(spec.key, spec)
 
 
-def replayer(spec: DetectorSpec, image: ImageChoice) -> Replayer:
-    """The image captured through the detector, once; raises ValueError with a sentence for people."""
+def replayer(spec: DetectorSpec, image: ImageChoice, on_stage: Callable[[str], None]) -> Replayer:
+    """The image captured through the detector, once; raises ValueError with a sentence for people.
+
+    Args:
+        spec: the detector.
+        image: the image.
+        on_stage: told each stage of the forward as it begins, if there is one; it must not draw by itself.
+    """
     # The name too: a trace carries it, and two sessions may call the same image differently.
-    return _replayer(spec.key, f"{image.key}|{image.name}|{image.sha256}", spec, image)
+    return _replayer(spec.key, f"{image.key}|{image.name}|{image.sha256}", spec, image, on_stage)
 
 
 def opened(image: ImageChoice) -> Replayer:
@@ -92,6 +109,52 @@ def opened(image: ImageChoice) -> Replayer:
 def scenes() -> tuple[ImageChoice, ...]:
     """The bundled scenes."""
     return bundled_scenes()
+
+
+def dataset(source: str) -> CocoDataset | ShapesDataset:
+    """A data set, opened once; raises ValueError or OSError with a sentence for people where that fails."""
+    return _dataset(source, annotations_written(source))
+
+
+def dataset_image(source: str, index: int) -> ImageChoice:
+    """One image of a data set with its objects; raises ValueError or OSError with a sentence for people."""
+    return _dataset_image(source, index, annotations_written(source))
+
+
+def diagnosis(folder: Path) -> DatasetDiagnosis:
+    """A finished diagnosis of a data set, read once; raises ValueError or OSError with a sentence for people."""
+    return _diagnosis(str(folder), written(folder / "summary.json"))
+
+
+def kept_reports(folder: Path) -> KeptReports:
+    """The detections of each image of a finished diagnosis."""
+    return _kept_reports(str(folder), written(folder / "summary.json"))
+
+
+@st.cache_resource(max_entries=MOST_DATASETS, show_spinner=False)
+def _kept_reports(folder: str, files: str) -> KeptReports:
+    del files
+    return KeptReports(Path(folder))
+
+
+@st.cache_resource(max_entries=MOST_DATASETS, show_spinner="Opening the data set …")
+def _dataset(source: str, files: str) -> CocoDataset | ShapesDataset:
+    del files  # another one where they were written again
+    return open_dataset(source)
+
+
+@st.cache_resource(max_entries=MOST_ITEMS, show_spinner=False)
+def _dataset_image(source: str, index: int, files: str) -> ImageChoice:
+    del files
+    return item_choice(dataset(source), source, index)
+
+
+@st.cache_resource(max_entries=MOST_DATASETS, show_spinner="Reading the diagnosis …")
+def _diagnosis(folder: str, files: str) -> DatasetDiagnosis:
+    del files
+    from detector.judging.dataset_diagnosis import load_diagnosis
+
+    return load_diagnosis(folder)
 
 
 @st.cache_resource(max_entries=MOST_DETECTORS, show_spinner="Loading the detector …")
@@ -108,17 +171,15 @@ def _detector(key: str, _spec: DetectorSpec) -> Detector:
 
 
 # Of each session its own, and gone with it: an image that was opened is not kept for whoever comes next.
-@st.cache_resource(
-    scope="session",
-    max_entries=MOST_TRACES,
-    on_release=trim_soon,
-    show_spinner="Running the detector on the image …",
-)
-def _replayer(key: str, image: str, _spec: DetectorSpec, _image: ImageChoice) -> Replayer:
+@st.cache_resource(scope="session", max_entries=MOST_TRACES, on_release=trim_soon, show_spinner=False)
+def _replayer(
+    key: str, image: str, _spec: DetectorSpec, _image: ImageChoice, _on_stage: Callable[[str], None]
+) -> Replayer:
     del key, image
     model = detector(_spec)
     truth = None if _image.annotations is None else _image.annotations.known_to(model)
-    return Replayer(capture(model, read_image(_image.source, name=_image.name), truth), model)
+    source = read_image(_image.source, name=_image.name)
+    return Replayer(capture(model, source, truth, on_stage=_on_stage), model)
 
 
 @st.cache_resource(

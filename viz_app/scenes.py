@@ -42,13 +42,15 @@ class ImageChoice:
     """One image that can be looked at.
 
     Args:
-        key: what tells it apart: the file name of a bundled scene, or `upload:` and a digest.
+        key: what tells it apart: the file name of a bundled scene, `upload:` and a digest, or an image of a data
+            set (see `viz_app.dataset_scenes`).
         label: its name for people.
         sha256: hex digest of the file's bytes.
         source: the file's path, or its bytes.
         name: the file name.
         annotations: its objects, where they are known.
         is_trace: the file is not an image but a saved trace of one.
+        has_link: a link can name it.
     """
 
     key: str
@@ -58,11 +60,7 @@ class ImageChoice:
     name: str
     annotations: Annotations | None = None
     is_trace: bool = False
-
-    @property
-    def is_bundled(self) -> bool:
-        """Whether a link can name it."""
-        return isinstance(self.source, Path)
+    has_link: bool = True
 
 
 def digest(data: bytes) -> str:

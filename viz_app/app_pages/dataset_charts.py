@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from detector.explaining.verdicts import Mechanism
 from detector.judging.summary import Group
 from viz_app import state
 from viz_app.app_pages.charts import show_chart
@@ -19,7 +18,7 @@ from viz_app.figures.waterfall import MOST_GROUPS, groups_figure, waterfall_figu
 from viz_app.survey import SIZES, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import plotly.graph_objects as go
 
@@ -30,7 +29,7 @@ _MECHANISMS, _TIDE = "mechanisms", "TIDE"
 def show_numbers(run: ShownRun) -> None:
     """The headline: a row of numbers."""
     summary = run.summary
-    recall = f"{summary.found / summary.objects:.1%} found" if summary.objects else None
+    recall = f"recall {summary.found / summary.objects:.1%}" if summary.objects else None
     numbers = (
         ("Images", f"{summary.images:,}", None, "Images that could be used."),
         ("Objects", f"{summary.objects:,}", None, "Annotated objects that are no crowd region."),
@@ -136,16 +135,19 @@ def _kinds(run: ShownRun) -> None:
     value = None if part is None else part.value
     if view == _TIDE:
         chosen = value if part is not None and part.kind == "tide" else None
-        figure = tide_figure(run.summary.tide, chosen, height=318)
+        figure = tide_figure(run.summary.tide, chosen, height=360)
         _chart(figure, "dataset.tide", lambda kind: choose_part(Part("tide", kind)))
-        words = "; ".join(f"{kind.value}: {text}" for kind, text in TIDE_WORDS.items())
-        st.caption(f"What AP gains if one type were put right (Bolya et al. 2020). {words}.")
+        _meanings("What AP gains if all errors of a type were put right (Bolya et al. 2020).", TIDE_WORDS)
         return
     chosen = value if part is not None and part.kind == "mechanism" else None
-    figure = mechanisms_figure(run.summary.mechanisms, chosen, height=318)
+    figure = mechanisms_figure(run.summary.mechanisms, chosen, height=360)
     _chart(figure, "dataset.mechanisms", lambda name: choose_part(Part("mechanism", name)))
-    words = "; ".join(f"{kind.value}: {MECHANISM_WORDS[kind]}" for kind in Mechanism)
-    st.caption(f"Lost objects by mechanism (Miller et al. 2022). {words}.")
+    _meanings("Lost objects by mechanism (Miller et al. 2022).", MECHANISM_WORDS)
+
+
+def _meanings(sentence: str, words: Mapping[Any, str]) -> None:
+    """What a chart shows, and behind the question mark what each of its rows means."""
+    st.caption(sentence, help="\n".join(f"- **{kind.value}**: {text}" for kind, text in words.items()))
 
 
 def _chart(figure: go.Figure, name: str, on_pick: Callable[..., None]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import hashlib
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 PER_PAGE = 12
 _PART, _CATEGORY, _SIZE, _OPEN = "gallery.part", "gallery.category", "gallery.size", "gallery.open"
 _CARDS, _GO = "gallery cards", "gallery go"
-_LOST = "all lost objects"
+_LOST, _EVERY = "all lost objects", ""
 
 
 def show_gallery_card(run: ShownRun, scene: Scene | None) -> None:
@@ -51,58 +52,71 @@ def show_gallery_card(run: ShownRun, scene: Scene | None) -> None:
         place = f"{run.name}.{part}.{survey().category}.{survey().size}"
         page = min(state.remembered(f"gallery page {place}", 1), pages)
         items = _items(run, rows.iloc[(page - 1) * PER_PAGE : page * PER_PAGE], scene, f"{place}.{page}")
-        _draw(run, items, place)
-        if pages > 1:
-            with st.container(horizontal=True, horizontal_alignment="center"):
-                chosen = st.pagination(pages, default=page, key=f"gallery.pages.{place}")
-            if chosen != page:
-                state.remember(f"gallery page {place}", chosen)
-                st.rerun()
+        _draw(run, items, f"{place}.{page}")
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            _pager(place, page, pages)
+            _list(run, items)
 
 
 def _filters(run: ShownRun, part: Part | None) -> pd.DataFrame:
     """The controls on top, and the rows that they leave."""
     errors = part is not None and part.of_errors
     whole = errors_of(run.errors, part) if errors and part else objects_of(run.objects, run.errors, part)
-    rows = narrowed(whole, survey().category, survey().size)
+    size_asked = None if errors else survey().size
+    rows = narrowed(whole, survey().category, size_asked)
     title, which, category, size = st.columns([0.34, 0.26, 0.2, 0.2], vertical_alignment="bottom")
     with title:
         st.subheader(_title(part), anchor=False)
-        st.caption(_count_words(len(rows), "false positive" if errors else "object"))
+        st.caption(_count_words(len(rows), "false positive" if errors else "object", size_asked))
     parts = _parts(run)
-    state.set_widget(_PART, None if part is None else str(part))
+    state.set_widget(_PART, _EVERY if part is None else str(part))
     which.selectbox(
         "Show", list(parts), key=_PART, format_func=parts.__getitem__, on_change=_take, args=("part", _PART)
     )
     names = sorted(set(whole["category"])) if len(whole) else []
-    state.set_widget(_CATEGORY, survey().category)
+    state.set_widget(_CATEGORY, survey().category or _EVERY)
     category.selectbox(
-        "Category", [None, *dict.fromkeys((*names, *filter(None, [survey().category])))], key=_CATEGORY,
-        format_func=lambda name: "every category" if name is None else str(name),
+        "Category", [_EVERY, *dict.fromkeys((*names, *filter(None, [survey().category])))], key=_CATEGORY,
+        format_func=lambda name: name or "every category",
         on_change=_take, args=("category", _CATEGORY),
     )  # fmt: skip
-    state.set_widget(_SIZE, survey().size)
+    state.set_widget(_SIZE, size_asked or _EVERY)
     size.selectbox(
-        "Size", [None, *SIZES], key=_SIZE, format_func=lambda name: "every size" if name is None else str(name),
+        "Size", [_EVERY, *SIZES], key=_SIZE, format_func=lambda name: name or "every size",
         on_change=_take, args=("size", _SIZE), disabled=errors,
     )  # fmt: skip
     return rows
 
 
 def _draw(run: ShownRun, items: list[Item], place: str) -> None:
-    """The cards, and the same as a list for those who type."""
-    key = f"gallery.cards.{place}"
+    """The cards."""
+    # A component takes no key with two underscores in a row, and categories may have them.
+    key = f"gallery.cards.{hashlib.sha256(place.encode()).hexdigest()[:12]}"
     show_gallery(gallery_html([item.card for item in items]), key, lambda: _clicked(key, run, items))
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            "Dashed red: the object. Blue: the detection that found it; orange: one that did not. A click opens "
-            f"Why?{_sliders_words(run)}"
-        )
-        st.selectbox(
-            "Open in Why?", list(range(len(items))), index=None, key=_OPEN, label_visibility="collapsed",
-            format_func=lambda number: f"{items[number].card.title} on {items[number].card.place}",
-            placeholder="Open one in Why? …", on_change=lambda: _open(run, items, state.widget(_OPEN)), width=280,
-        )  # fmt: skip
+    st.caption(
+        "Dashed red: the object. Blue: the detection that found it; orange: one that did not. A click opens "
+        f"Why?{_sliders_words(run)}"
+    )
+
+
+def _pager(place: str, page: int, pages: int) -> None:
+    """Which dozen is shown."""
+    if pages == 1:
+        return
+    widget = f"gallery.pages.{place}"
+    st.pagination(
+        pages, default=page, key=widget, width=420,
+        on_change=lambda: state.remember(f"gallery page {place}", state.widget(widget)),
+    )  # fmt: skip
+
+
+def _list(run: ShownRun, items: list[Item]) -> None:
+    """The cards as a list, for those who type."""
+    st.selectbox(
+        "Open in Why?", list(range(len(items))), index=None, key=_OPEN, label_visibility="collapsed",
+        format_func=lambda number: f"{items[number].card.title} on {items[number].card.place}",
+        placeholder="Open one in Why? …", on_change=lambda: _open(run, items, state.widget(_OPEN)), width=280,
+    )  # fmt: skip
 
 
 def _clicked(key: str, run: ShownRun, items: list[Item]) -> None:
@@ -141,7 +155,7 @@ def _made(run: ShownRun, rows: pd.DataFrame, categories: tuple[str, ...]) -> lis
         return []
 
 
-def _parts(run: ShownRun) -> dict[str | None, str]:
+def _parts(run: ShownRun) -> dict[str, str]:
     """What can be shown, with its count; parts that hold nothing are left out, but for the one that is shown."""
     summary = run.summary
     counts: dict[Part, int] = {Part("rung", fall.rung): fall.lost for fall in summary.waterfall}
@@ -154,7 +168,7 @@ def _parts(run: ShownRun) -> dict[str | None, str]:
         for part, count in counts.items()
         if count or str(part) == shown
     }
-    return {None: f"{_LOST} · {summary.objects - summary.found:,}", **known}
+    return {_EVERY: f"{_LOST} · {summary.objects - summary.found:,}", **known}
 
 
 def _tide_count(run: ShownRun, kind: TideType) -> int:
@@ -166,8 +180,8 @@ def _title(part: Part | None) -> str:
     return "Lost objects" if part is None else part.title[0].upper() + part.title[1:]
 
 
-def _count_words(count: int, noun: str) -> str:
-    narrowing = [text for text in (survey().size, survey().category) if text]
+def _count_words(count: int, noun: str, size: str | None) -> str:
+    narrowing = [text for text in (size, survey().category) if text]
     return plural(count, noun) + (f", {literal(' · '.join(narrowing))} only" if narrowing else "")
 
 
@@ -179,5 +193,5 @@ def _sliders_words(run: ShownRun) -> str:
 
 
 def _take(name: str, widget: str) -> None:
-    value: Any = state.widget(widget)
-    look_at(**{name: value})
+    value = state.widget(widget)
+    look_at(**{name: str(value) if value else None})

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from viz_app.figures.lettering import Lettering
-from viz_app.figures.palette import DARK_HALO, DETECTION, FALSE_POSITIVE, LIGHT_HALO, LOST
+from viz_app.figures.palette import DETECTION, FALSE_POSITIVE, LIGHT_HALO, LOST
 from viz_app.figures.picture import BoxGroup
 from viz_app.figures.raster import draw_picture
 
@@ -98,10 +98,10 @@ def card_groups(
     """
     groups = []
     if detection is not None:
-        color, halo = (DETECTION, LIGHT_HALO) if right else (FALSE_POSITIVE, DARK_HALO)
-        groups.append(BoxGroup(_boxes(detection), "detection", color, width=2, halo=halo))
+        color = DETECTION if right else FALSE_POSITIVE
+        groups.append(BoxGroup(_boxes(detection), "detection", color, width=3))
     if target is not None:
-        groups.append(BoxGroup(_boxes(target), "object", LOST, dash="dash", width=2, halo=LIGHT_HALO))
+        groups.append(BoxGroup(_boxes(target), "object", LOST, dash="dash", width=3, halo=LIGHT_HALO))
     return groups
 
 

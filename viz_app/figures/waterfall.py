@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from detector.judging.summary import Fall, Group
 
 MOST_GROUPS = 24
-_ALL, _END = "Objects", "Found"
+_ALL, _END = "All", "Found"
 _CLEAR, _EDGE = "rgba(0,0,0,0)", "rgba(255,255,255,0.6)"
-_ROW, _HEAD = 26, 74
+_ROWS, _HEAD, _TALL = (26, 54), 82, 300
 # From the first rung to the last: the deeper in the network, the darker.
 _RUNG_COLORS = (
     "#F6C7A6", "#F2B48B", "#EDA072", "#E68C5E", "#DE794F", "#D56743",
@@ -34,7 +34,7 @@ def rung_color(rung: str) -> str:
     return _RUNG_COLORS[Rung[rung]]
 
 
-def waterfall_figure(group: Group, chosen: str | None = None, height: int = 330) -> go.Figure:
+def waterfall_figure(group: Group, chosen: str | None = None, height: int = 380) -> go.Figure:
     """The objects, what each rung loses of them, and what is found in the end.
 
     The axis begins near the lowest step, so that small losses can be seen: heights of the red blocks compare,
@@ -88,12 +88,13 @@ def groups_figure(groups: Mapping[str, Group], chosen: tuple[str, str] | None = 
     )
     for rung in shown:
         figure.add_trace(_segments(rows, rung, {name: lost[name][rung] for name in rows}, chosen))
-    calm(figure, x="share of the objects, %", height=_HEAD + _ROW * len(rows))
+    row = min(max(_TALL // max(len(rows), 1), _ROWS[0]), _ROWS[1])
+    calm(figure, x="share of the objects, %", height=_HEAD + row * len(rows))
     figure.update_layout(
-        barmode="stack", bargap=0.3, showlegend=True, margin={"t": 8},
+        barmode="stack", bargap=0.35, showlegend=True, margin={"t": 8},
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
     )  # fmt: skip
-    figure.update_xaxes(range=[0, 100])
+    figure.update_xaxes(range=[0, 101], tickvals=[0, 20, 40, 60, 80, 100])
     figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=6)
     return figure
 
@@ -118,7 +119,7 @@ def _segments(
         name=rung_name(rung),
         customdata=[[name, rung] for name in rows],
         text=[f"{counts[name] / group.objects:.0%}" if found else "" for name, group in rows.items()],
-        textposition="inside", insidetextanchor="start", textangle=0,
+        textposition="inside", insidetextanchor="start", textangle=0, textfont={"size": 12}, constraintext="none",
         hovertext=[_segment_words(name, rung, counts[name], group) for name, group in rows.items()],
         hovertemplate="%{hovertext}<extra></extra>",
         marker={

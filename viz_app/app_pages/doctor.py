@@ -1,0 +1,197 @@
+"""Doctor: what is wrong with a data set and a detector before anything is trained, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from detector.judging.doctor import examine
+from detector.judging.findings import Finding, Report, Severity
+from viz_app import resources, state
+from viz_app.app_pages.dataset_choice import choose_dataset
+from viz_app.app_pages.parts import select_row
+from viz_app.controls import shown_detector
+from viz_app.dataset_scenes import annotations_written, image_file, item_key
+from viz_app.job import short_name
+from viz_app.problems import as_sentence, literal
+from viz_app.visiting import visit
+
+if TYPE_CHECKING:
+    from detector.models.detector import Detector
+    from viz_app.scene import Scene
+
+MOST_IMAGES = 500
+_REPORT, _GO, _ALL = "doctor report", "doctor go", "doctor.all"
+_BADGES = {
+    Severity.ERROR: ":red-badge[error]",
+    Severity.WARNING: ":orange-badge[warning]",
+    Severity.NOTE: ":gray-badge[note]",
+}
+_ABOUT = (
+    "The doctor reads every image once, and looks at the boxes, labels and files as they are and after the model's "
+    "own resize, and at its anchors, matcher, samplers, filters and weights. Nothing is trained, no forward is run."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """A report, or the sentence that says why there is none."""
+
+    key: str
+    report: Report | None
+    problem: str = ""
+
+
+def render(scene: Scene | None) -> None:
+    """Draw the page; it is about no single image, so it opens without one, too."""
+    if state.remembered(_GO, False):
+        from viz_app.shell import page_called  # the shell imports pages when they are opened
+
+        state.remember(_GO, False)
+        st.switch_page(page_called("full_network"))
+    model = None if scene is None else scene.model
+    with st.container(border=True):
+        left, middle, right = st.columns([0.56, 0.2, 0.24], vertical_alignment="bottom")
+        with left:
+            source = choose_dataset()
+        every = middle.toggle(
+            "every image", key=_ALL, persist_state="session",
+            help=f"Of a large data set the first {MOST_IMAGES:,} images are read.",
+        )  # fmt: skip
+        key = f"{source}|{annotations_written(source or '')}|{_model_key()}|{every}"
+        asked = right.button(
+            "Examine", key="doctor.examine", type="primary", icon=":material/stethoscope:", width="stretch",
+            disabled=source is None,
+        )  # fmt: skip
+        with_model = "" if model is None else f", and the detector *{literal(short_name(model.name))}*"
+        st.caption(f"What is looked at: the data set{with_model}.")
+    if asked and source is not None:
+        state.remember(_REPORT, _examine(key, source, model, None if every else MOST_IMAGES))
+    known: _Examined | None = state.remembered(_REPORT, None)
+    if known is None or known.key != key:
+        with st.container(border=True):
+            st.markdown(_ABOUT)
+        return
+    if known.report is None:
+        st.error(literal(as_sentence(known.problem)), icon=":material/error:")
+        return
+    _show(known.report, source or "", limited=not every)
+
+
+def finding_table(findings: tuple[Finding, ...]) -> pd.DataFrame:
+    """One row for each finding, in their order."""
+    return pd.DataFrame(
+        {
+            "severity": [[finding.severity.value] for finding in findings],
+            "finding": [finding.message for finding in findings],
+            "count": [finding.count for finding in findings],
+            "check": [finding.check.replace("_", " ") for finding in findings],
+        }
+    )
+
+
+def _examine(key: str, source: str, model: Detector | None, limit: int | None) -> _Examined:
+    bar = st.progress(0.0, f"Examining {literal(source)} …")
+
+    def show(done: int, total: int) -> None:
+        bar.progress(
+            done / total if total else 0.0, f"Examining {literal(source)}: {done:,} of {total:,} images"
+        )
+
+    try:
+        return _Examined(key, examine(source, model, limit=limit, progress=show))
+    except (ValueError, OSError, TypeError) as problem:
+        return _Examined(key, None, str(problem))
+    finally:
+        bar.empty()
+
+
+def _show(report: Report, source: str, *, limited: bool) -> None:
+    _numbers(report)
+    if limited and report.images >= MOST_IMAGES:
+        st.caption(f"The first {MOST_IMAGES:,} images were read; switch on *every image* for all of them.")
+    if not report.findings:
+        st.success("Nothing is wrong here that the doctor knows of.", icon=":material/check_circle:")
+        return
+    left, right = st.columns([0.62, 0.38], gap="small")
+    with left, st.container(border=True, height="stretch"):
+        st.subheader("Findings", anchor=False)
+        place = select_row(
+            finding_table(report.findings),
+            f"doctor.findings.{report.dataset}.{report.model}",
+            {
+                "severity": st.column_config.MultiselectColumn(
+                    width=84, options=[one.value for one in Severity], color=["red", "orange", "gray"]
+                ),
+                "count": st.column_config.NumberColumn(width=56),
+                "check": st.column_config.TextColumn(width=110),
+            },
+            required=True,
+            height=520,
+        )
+    with right, st.container(border=True, height="stretch"):
+        _details(report.findings[place or 0], source)
+
+
+def _numbers(report: Report) -> None:
+    numbers = [
+        ("Images", report.images),
+        ("Objects", report.objects),
+        ("Errors", len(report.errors)),
+        ("Warnings", len(report.of(Severity.WARNING))),
+        ("Notes", len(report.of(Severity.NOTE))),
+    ]
+    for column, (label, value) in zip(st.columns(len(numbers)), numbers, strict=True):
+        column.metric(label, f"{value:,}", border=True)
+
+
+def _details(finding: Finding, source: str) -> None:
+    """One finding with its remedy and the first few places."""
+    st.markdown(f"{_BADGES[finding.severity]} :gray[{literal(finding.check.replace('_', ' '))}]")
+    st.markdown(f"**{literal(as_sentence(finding.message))}**")
+    st.markdown(f"**What to do.** {literal(as_sentence(finding.remedy))}")
+    places = [place for place in finding.places if str(place)]
+    if not places:
+        return
+    rest = finding.count - len(places)
+    st.caption(f"Where{f', and {rest:,} more' if rest > 0 else ''}:")
+    names = _index_of(source, tuple(place.image for place in places if place.image))
+    for number, place in enumerate(places):
+        index = None if place.image is None else names.get(place.image)
+        if index is None:
+            st.markdown(f":small[{literal(str(place))}]")
+            continue
+        st.button(
+            str(place), key=f"doctor.open.{number}", type="tertiary", icon=":material/image_search:",
+            on_click=_open, args=(source, index), help="Look at this image with its objects.",
+        )  # fmt: skip
+
+
+def _index_of(source: str, names: tuple[str, ...]) -> dict[str, int]:
+    """Places of images in the data set; empty where it is too broken to be opened."""
+    try:
+        dataset = resources.dataset(source)
+    except (OSError, ValueError, TypeError):
+        return {}
+    found: dict[str, int] = {}
+    for index in range(len(dataset)):
+        file = image_file(dataset, index)
+        if file is None:
+            return {name: int(name.split()[-1]) for name in names if name.split()[-1].isdigit()}
+        for name in names:
+            if name in (file.name, str(file)) or str(file).endswith(f"/{name}"):
+                found.setdefault(name, index)
+    return found
+
+
+def _open(source: str, index: int) -> None:
+    visit(item_key(source, index), None)
+    state.remember(_GO, True)
+
+
+def _model_key() -> str:
+    spec = shown_detector()
+    return "" if spec is None else spec.key
