@@ -5,24 +5,23 @@ Lightning is imported only where there is more than one process.
 
 from __future__ import annotations
 
-import io
-import logging
 import multiprocessing
 import os
+import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
+
+from detector.models.detector import Detector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from detector.models.detector import Detector
-
-_PATIENCE = timedelta(days=7)
 _ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 _TICK = 0.5
 
@@ -63,8 +62,10 @@ def launched_from_outside() -> bool:
 
 def outside_team(detector: Detector) -> Team:
     """This process among those that `torchrun` started, on one machine or on many."""
+    from detector.judging.fabric import fabric_of
+
     local, world = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
-    fabric = _fabric(_kind_of(detector), local, "popen", nodes=world // local)
+    fabric = fabric_of(_kind_of(detector), local, "popen", nodes=world // local)
     fabric.launch()
     detector.model.to(fabric.device)
     return Team(fabric.global_rank, fabric.world_size, fabric)
@@ -89,21 +90,18 @@ def spawn(
     Raises:
         ValueError: more processes than devices, or something that cannot be pickled.
     """
+    from detector.judging.fabric import fabric_of
+
     kind = _kind_of(detector)
     if kind == "cuda" and processes > torch.cuda.device_count():
         raise ValueError(f"{processes} processes need as many GPUs; there are {torch.cuda.device_count()}")
-    packed = io.BytesIO()
-    try:
-        torch.save((detector, job), packed)
-    except Exception as error:  # pickle fails in many ways
-        raise ValueError(
-            f"the detector or the data set cannot be handed to another process ({error}); use one process"
-        ) from error
-    fabric = _fabric(kind, processes, "spawn")
+    fabric = fabric_of(kind, processes, "spawn")
     before = set(multiprocessing.active_children())
-    with _kept_environment(), _ticking(tick):
+    with _packed(detector, job) as parcel, _kept_environment(), _ticking(tick):
         try:
-            fabric.launch(_child, body, packed.getvalue())
+            fabric.launch(_child, body, parcel)
+        except (ProcessRaisedException, ProcessExitedException) as error:
+            raise _in_words(error) from error
         finally:
             _end(set(multiprocessing.active_children()) - before)
 
@@ -121,27 +119,38 @@ def threads_of(count: int | None) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def _child(fabric: Any, body: Callable[[Team, Detector, Any], None], packed: bytes) -> None:  # noqa: ANN401
-    detector, job = torch.load(io.BytesIO(packed), map_location=fabric.device, weights_only=False)
-    _hush()
-    body(Team(fabric.global_rank, fabric.world_size, fabric), detector, job)
+def _child(fabric: Any, body: Callable[[Team, Detector, Any], None], parcel: Path) -> None:  # noqa: ANN401
+    # The process that started this one wrote the file a moment ago: unpickling it runs nothing foreign.
+    model, categories, name, job = torch.load(parcel, map_location=fabric.device, weights_only=False)
+    body(Team(fabric.global_rank, fabric.world_size, fabric), Detector(model, categories, name), job)
     fabric.barrier()
 
 
-def _fabric(kind: str, devices: int, start_method: Any, nodes: int = 1) -> Any:  # noqa: ANN401
-    from lightning.fabric import Fabric
-    from lightning.fabric.strategies import DDPStrategy
+@contextmanager
+def _packed(detector: Detector, job: Any) -> Iterator[Path]:  # noqa: ANN401
+    """A file for the processes, gone after the block. (Through a pipe they would start one after the other.)"""
+    with tempfile.TemporaryDirectory(prefix="boxscope-") as folder:
+        parcel = Path(folder) / "parcel.pt"
+        try:
+            torch.save((detector.model, detector.categories, detector.name, job), parcel)
+        except Exception as error:  # pickle fails in many ways
+            raise ValueError(
+                f"the detector or the data set cannot be handed to another process ({error}); use one process"
+            ) from error
+        yield parcel
 
-    _hush()
-    # Only words are exchanged, so gloo does for GPUs, too; a slow process may be hours behind a quick one.
-    strategy = DDPStrategy(process_group_backend="gloo", timeout=_PATIENCE, start_method=start_method)
-    return Fabric(accelerator=kind, devices=devices, num_nodes=nodes, strategy=strategy)
 
-
-def _hush() -> None:
-    """Lightning announces its processes on the terminal, where a progress line stands."""
-    for name in ("lightning", "lightning.fabric", "lightning.fabric.utilities.rank_zero"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+def _in_words(error: ProcessRaisedException | ProcessExitedException) -> Exception:
+    """What ended a process, in one sentence. A caller's mistake there is one here, too."""
+    if isinstance(error, ProcessExitedException):
+        return OSError(
+            f"a process was ended from outside ({error}), perhaps for want of memory; what is finished is kept: "
+            "call again, with fewer processes"
+        )
+    last = str(error).strip().splitlines()[-1]
+    kind, _, message = last.partition(": ")
+    mistakes = {"ValueError": ValueError, "TypeError": TypeError, "OSError": OSError}
+    return mistakes.get(kind, RuntimeError)(message or last)
 
 
 def _kind_of(detector: Detector) -> str:
