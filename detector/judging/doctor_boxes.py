@@ -148,7 +148,7 @@ def degenerate(survey: Survey) -> Finding | None:
     """Boxes without an area; torchvision refuses to train on them."""
     bad = (survey.boxes[:, 2:] <= survey.boxes[:, :2]).any(dim=1)
     return finding_at(
-        Severity.ERROR, "degenerate_box", f"{int(bad.sum())} boxes have no area",
+        Severity.ERROR, "degenerate_box", f"{int(bad.sum())} of {len(bad)} boxes have no area",
         "Draw them again or remove them; training stops at the first one.", survey.places(bad),
     )  # fmt: skip
 
@@ -158,7 +158,7 @@ def tiny(survey: Survey) -> Finding | None:
     sides = (survey.boxes[:, 2:] - survey.boxes[:, :2]).amin(dim=1)
     bad = (sides > 0) & (sides < 1)
     return finding_at(
-        Severity.WARNING, "tiny_box", f"{int(bad.sum())} boxes have a side under one pixel",
+        Severity.WARNING, "tiny_box", f"{int(bad.sum())} of {len(bad)} boxes have a side under one pixel",
         "Remove them, or mark them as crowd: no detector can find what covers no pixel.", survey.places(bad),
     )  # fmt: skip
 
@@ -167,7 +167,7 @@ def wholly_outside(survey: Survey) -> Finding | None:
     """Boxes of which no pixel lies in the image."""
     bad = _misses(survey)
     return finding_at(
-        Severity.ERROR, "box_outside", f"{int(bad.sum())} boxes lie wholly outside their image",
+        Severity.ERROR, "box_outside", f"{int(bad.sum())} of {len(bad)} boxes lie wholly outside their image",
         "Draw them again or remove them.", survey.places(bad),
     )  # fmt: skip
 
@@ -179,7 +179,7 @@ def outside(survey: Survey) -> Finding | None:
     far = (survey.boxes[:, :2] < -slack).any(dim=1) | (survey.boxes[:, 2:] > sizes + slack).any(dim=1)
     bad = far & ~_misses(survey)
     return finding_at(
-        Severity.WARNING, "box_sticks_out", f"{int(bad.sum())} boxes stick out of their image",
+        Severity.WARNING, "box_sticks_out", f"{int(bad.sum())} of {len(bad)} boxes stick out of their image",
         "Clip them: detections are clipped to the image and overlap such boxes less.", survey.places(bad),
     )  # fmt: skip
 
@@ -193,7 +193,8 @@ def duplicated(survey: Survey) -> Finding | None:
     """The same box with the same label twice in one image."""
     bad = _again(torch.cat((_places_of_boxes(survey), survey.labels[:, None]), dim=1))
     return finding_at(
-        Severity.WARNING, "box_twice", f"{int(bad.sum())} objects are annotated twice, with the same box and label",
+        Severity.WARNING, "box_twice",
+        f"{int(bad.sum())} of {len(bad)} objects are annotated a second time, with the same box and label",
         "Remove one of each: a detector can find only one of both.", survey.places(bad),
     )  # fmt: skip
 
@@ -203,7 +204,8 @@ def labelled_twice(survey: Survey) -> Finding | None:
     same_label = _again(torch.cat((_places_of_boxes(survey), survey.labels[:, None]), dim=1))
     bad = _again(_places_of_boxes(survey)) & ~same_label
     return finding_at(
-        Severity.WARNING, "two_labels", f"{int(bad.sum())} boxes are annotated again under another label",
+        Severity.WARNING, "two_labels",
+        f"{int(bad.sum())} of {len(bad)} boxes are annotated again under another label",
         "Keep the right label of each.", survey.places(bad),
     )  # fmt: skip
 

@@ -151,7 +151,13 @@ def _read_annotations(reading: _Reading, entries: list[Any], left_out: set[int |
             continue
         place = Place(_name_of(reading, image), number)
         category, box = _whole(entry.get("category_id")), entry.get("bbox")
-        if number is None or image is None or category is None or not _is_box(box):
+        if (
+            number is None
+            or image is None
+            or category is None
+            or not _is_box(box)
+            or not _is_crowd_flag(entry)
+        ):
             malformed.append((_sentence(reading.path, entry), place))
             continue
         if number in seen:
@@ -190,6 +196,10 @@ def _said_size(entry: dict[str, Any]) -> Size | None:
 
 def _is_object(entry: object) -> bool:
     return isinstance(entry, dict)
+
+
+def _is_crowd_flag(entry: dict[str, Any]) -> bool:
+    return entry.get("iscrowd", 0) in (0, 1)
 
 
 def _is_box(box: object) -> bool:

@@ -89,7 +89,11 @@ def _label_finding(survey: Survey, bad: Tensor, check: str, message: str, remedy
     values = sorted(set(survey.labels[bad].tolist()))
     said = ", ".join(map(str, values[:_NAMED])) + (", ..." if len(values) > _NAMED else "")
     return finding_at(
-        Severity.ERROR, check, f"{int(bad.sum())} objects {message}: {said}", remedy, survey.places(bad)
+        Severity.ERROR,
+        check,
+        f"{int(bad.sum())} of {len(bad)} objects {message}: {said}",
+        remedy,
+        survey.places(bad),
     )
 
 

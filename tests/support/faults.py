@@ -59,7 +59,9 @@ class Fault:
 class Altered(torch.utils.data.Dataset):
     """A data set whose items go through a function: (pixels, target) -> (pixels, target)."""
 
-    def __init__(self, dataset: Any, change: Callable[[Tensor, dict[str, Any]], tuple[Tensor, dict[str, Any]]]) -> None:
+    def __init__(
+        self, dataset: Any, change: Callable[[Tensor, dict[str, Any]], tuple[Tensor, dict[str, Any]]]
+    ) -> None:
         self.dataset, self.change, self.categories = dataset, change, dataset.categories
 
     def __len__(self) -> int:
@@ -100,7 +102,9 @@ def _with_thresholds(**changes: float) -> Callable[[Path], Case]:
     return _with_model(lambda model: Thresholds.from_model(model).replace(**changes).apply_to(model))
 
 
-def _with_annotations(change: Callable[[dict[str, Any]], None], *, opens: bool = True) -> Callable[[Path], Case]:
+def _with_annotations(
+    change: Callable[[dict[str, Any]], None], *, opens: bool = True
+) -> Callable[[Path], Case]:
     def plant(folder: Path) -> Case:
         file = write_coco(scenes(), folder / "coco")
         document = json.loads(file.read_text())
@@ -159,7 +163,9 @@ def _next_class(annotation: dict[str, Any]) -> None:
 
 def _normalised(pixels: Tensor, target: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
     transform: Any = load_detector("shapes").model.transform
-    mean, std = (torch.tensor(values)[:, None, None] for values in (transform.image_mean, transform.image_std))
+    mean, std = (
+        torch.tensor(values)[:, None, None] for values in (transform.image_mean, transform.image_std)
+    )
     return (pixels.float() / 255 - mean) / std, target
 
 
@@ -198,7 +204,9 @@ def _class_left_out(model: Any) -> None:
 def _lessons() -> tuple[Tensor, Tensor]:
     """(embeddings [S, D], labels [S]) of the RoIs of training scenes in which one class is not annotated."""
     detector, world = load_detector("shapes"), ShapesDataset(LESSONS, seed=TRAINED_ON)
-    parts = [_lesson(capture(detector, pixels), target) for pixels, target in (world[i] for i in range(LESSONS))]
+    parts = [
+        _lesson(capture(detector, pixels), target) for pixels, target in (world[i] for i in range(LESSONS))
+    ]
     return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
 
 
