@@ -60,6 +60,11 @@ def launched_from_outside() -> bool:
     return torch.distributed.is_torchelastic_launched() and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
+def leads() -> bool:
+    """Whether this process speaks for all that `torchrun` started, or is alone."""
+    return not launched_from_outside() or os.environ.get("RANK", "0") == "0"
+
+
 def outside_team(detector: Detector) -> Team:
     """This process among those that `torchrun` started, on one machine or on many."""
     from detector.judging.fabric import fabric_of
