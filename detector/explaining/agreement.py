@@ -1,19 +1,25 @@
 """How far the stages agree on a detection that no annotation accounts for: is a label missing?
 
-A detection on background is a *likely missing label* when everything that saw the place says the same:
+A detection that covers no object, touches none of its category and lies in no crowd region is a *likely missing
+label* when everything that saw the place says the same:
 
 1. the class wins clearly: its score is at least `SCORE`, which leaves a tenth for all others together;
-2. several RoIs, each of an anchor of its own, end in the same box: at least `ROIS` refined boxes of the class with
-   an IoU of at least `SAME_BOX` with the detection, each scored over `WINS`;
+2. several RoIs, each of an anchor of its own, end in the same box: at least `ROIS` refined boxes of the class
+   with an IoU of at least `SAME_BOX` with the detection, each scored over `WINS`;
 3. few disagree: of all RoIs that lie on the place before their refinement (IoU of at least `ON_IT`), at least
    the share `SHARE` scores the class over `WINS`;
-4. the RPN, which knows no classes, saw an object, too: one of these RoIs has an objectness of at least
+4. the RPN, which knows no classes, saw an object, too: one of the RoIs of 2 has an objectness of at least
    `OBJECTNESS`.
 
 A detector that is wrong by accident is mostly wrong with one RoI; one that sees a thing is right with many.
 
-Measured with the bundled detector on 150 scenes of the shapes world that chose nothing (seed 2002), one
-annotation at a time removed and then searched for: see the numbers in `is_missing_label`.
+Measured with the bundled detector, 150 scenes of the shapes world, each annotation taken away in turn (seed 1001,
+on which the numbers were chosen / seed 2002, which chose nothing). Of the 781 / 758 objects that were found, 573 /
+562 (73% / 74%) turn up as a likely missing label; most of the rest lie on an annotated object or touch one of
+their category. With one annotation of each scene missing, 83% / 85% of what is called a missing label is one. The
+false alarms, 21 / 19 in 150 scenes that miss nothing, are mostly blobs that look like circles. The score alone
+would raise 33 / 24, so it does most of the work on this detector. Asking for no overlap at all (IoU under 0.1
+with everything) finds 41% / 41% and is right as often: 85% / 85%.
 
 Shapes: `F` detections, `R` RoIs, `K` categories with background. Overlaps are taken in the image frame.
 """

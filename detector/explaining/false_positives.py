@@ -12,7 +12,8 @@ Where the two differ:
 - A box that covers an object of its own category, taken already, and one of another is Cls to TIDE and a
   `DUPLICATE` here: the category is right.
 - TIDE's Both has no cause of its own; it is `OTHER_CLASS` with an IoU under the bound.
-- TIDE knows no missing labels: `MISSING_LABEL` is Bkg.
+- TIDE knows no missing labels: a `MISSING_LABEL` is Bkg to it, or Both where it touches an object of another
+  category (an unlabelled thing in front of a labelled one). Which boxes are one, see `agreement`.
 
 The matching is COCO's at one IoU, as in the verdicts, so a detection in a crowd region of its category is no
 false positive; TIDE asks there for an IoU above t_f, COCO for one of at least t_f. TIDE's Miss is about objects,
@@ -78,7 +79,8 @@ class FalsePositive:
         iou: with that object; with the nearest object of any category where there is none.
         score: of the detection.
         reason: one phrase with this image's own numbers.
-        agreement: what speaks for an object that nobody annotated; None where the cause is plain.
+        agreement: what speaks for an object that nobody annotated; None where the box covers an object, touches
+            one of its category, or lies in a crowd region.
     """
 
     detection: int
@@ -136,7 +138,7 @@ def false_positives_of(
             strict=True,
         )
     ]
-    doubted = _doubt_labels(replay, drafts, near.crowd_iou.tolist())
+    doubted = _doubt_labels(replay, drafts, near.crowd_iou.tolist(), iou)
     return tuple(_with_reason(replay, truth, one, iou) for one in doubted)
 
 
@@ -210,11 +212,11 @@ def _cause(near: _Nearest, row: int, iou: float) -> tuple[Cause, int | None, flo
 
 
 def _doubt_labels(
-    replay: Replay, found: Sequence[FalsePositive], crowd_ious: Sequence[float]
+    replay: Replay, found: Sequence[FalsePositive], crowd_ious: Sequence[float], bound: float
 ) -> list[FalsePositive]:
-    """Turn background into a likely missing label where all stages agree and no crowd region is near."""
+    """Turn what covers nothing into a likely missing label where all stages agree and no crowd region is near."""
     unsure = [
-        one.cause is Cause.BACKGROUND and crowd < BACKGROUND_IOU
+        one.cause in (Cause.BACKGROUND, Cause.OTHER_CLASS) and one.iou < bound and crowd < BACKGROUND_IOU
         for one, crowd in zip(found, crowd_ious, strict=True)
     ]
     looked = iter(agreements(replay, [one.detection for one, ask in zip(found, unsure, strict=True) if ask]))
@@ -222,8 +224,9 @@ def _doubt_labels(
     for one, ask in zip(found, unsure, strict=True):
         agreement = next(looked) if ask else None
         missing = agreement is not None and is_missing_label(agreement)
-        cause = Cause.MISSING_LABEL if missing else one.cause
-        result.append(replace(one, cause=cause, agreement=agreement))
+        if missing:
+            one = replace(one, cause=Cause.MISSING_LABEL, object=None)
+        result.append(replace(one, agreement=agreement))
     return result
 
 
