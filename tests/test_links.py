@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector import Thresholds
-from viz_app.links import MOST_CANDIDATES, Choice, Selected, from_query, to_query
+from viz_app.links import MOST_CANDIDATES, Asked, Choice, Selected, from_query, to_query
 
 KNOBS = {field.name: field.default for field in fields(Thresholds)}
 NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=0x24F), min_size=1, max_size=30).filter(
@@ -26,6 +26,14 @@ def selections() -> st.SearchStrategy[Selected]:
     )
 
 
+def drawn_boxes() -> st.SearchStrategy[Asked]:
+    place, side = st.integers(-100, 10**5), st.integers(1, 10**5)
+    return st.builds(
+        lambda x, y, w, h, label: Asked((x / 100, y / 100, (x + w) / 100, (y + h) / 100), label),
+        place, place, side, side, st.integers(1, 90),
+    )  # fmt: skip
+
+
 @st.composite
 def choices(draw: st.DrawFn) -> Choice:
     changed = sorted(draw(st.sets(st.sampled_from(sorted(KNOBS)))))
@@ -35,6 +43,7 @@ def choices(draw: st.DrawFn) -> Choice:
         image=draw(st.none() | NAMES),
         thresholds=tuple((name, draw(knob_values(name))) for name in changed),
         selected=draw(st.none() | selections()),
+        asked=draw(st.none() | drawn_boxes()),
     )
 
 
@@ -44,7 +53,9 @@ def test_a_choice_survives_its_link(choice: Choice) -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from([*KNOBS, "model", "image", "weights", "select"]) | st.text(), st.text())
+    st.dictionaries(
+        st.sampled_from([*KNOBS, "model", "image", "weights", "select", "ask"]) | st.text(), st.text()
+    )
 )
 def test_any_link_gives_a_choice_that_can_be_used(query: dict[str, str]) -> None:
     choice, ignored = from_query(query)
@@ -63,7 +74,8 @@ def test_any_link_gives_a_choice_that_can_be_used(query: dict[str, str]) -> None
         ("box_limit", "0"), ("box_limit", "2.5"), ("rpn_pre_nms_top_n", "99999999"), ("select", "object.-1"),
         ("select", "one"), ("select", "object.1.2"), ("select", "detection.3"), ("select", "anchor.x"),
         ("weights", "IMAGENET"), ("model", ""), ("image", "a\nb"), ("shell", "rm"),
-        ("model", "x" * 1000),
+        ("model", "x" * 1000), ("ask", "1,2,3,4"), ("ask", "1,2,1,4,1"), ("ask", "1,2,3,4,0"),
+        ("ask", "1,2,nan,4,1"), ("ask", "0,0,1e9,4,1"), ("ask", "a,b,c,d,e"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_and_left_out(name: str, text: str) -> None:

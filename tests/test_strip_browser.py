@@ -26,6 +26,6 @@ def test_a_click_goes_to_the_stage_and_keeps_the_thresholds(page: Page, app_url:
     assert strip.locator(".count").all_inner_texts() == counts
 
     strip.get_by_role("button", name="why was object").first.click()
-    expect(page).to_have_url(re.compile(r"/\?.*select=object\.\d"), timeout=PATIENCE_MS)
-    expect(page.get_by_text("Candidates left after each rung")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page).to_have_url(re.compile(r"/why\?.*select=object\.\d"), timeout=PATIENCE_MS)
+    expect(page.get_by_role("heading", name="Why was #")).to_be_visible(timeout=PATIENCE_MS)
     assert page.evaluate("window.sameDocument") is True

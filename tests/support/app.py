@@ -8,7 +8,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).parents[2] / "viz_app" / "app.py"
-PAGES = ("full_network", "backbone", "rpn", "fast_rcnn")
+PAGES = ("full_network", "backbone", "rpn", "fast_rcnn", "why")
 COUNT = re.compile(r'data-stage="(\w+)".*?class="count[^"]*">([^<]*)<')
 
 
