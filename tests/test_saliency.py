@@ -257,6 +257,17 @@ class Cut(nn.Module):
             return self.inner(inputs)
 
 
+class Overwriting(nn.Module):
+    """A predictor that writes into the embedding that the backward pass would need."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.cls_score, self.inner = inner.cls_score, inner
+
+    def forward(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        return self.inner(embedding.sub_(1).relu_())
+
+
 def test_what_cannot_be_asked_is_told_in_a_sentence() -> None:
     detector = build_detector("pyramid_per_class")
     trace = capture(detector, random_image())
@@ -275,3 +286,7 @@ def test_what_cannot_be_asked_is_told_in_a_sentence() -> None:
     detector.model.backbone = Cut(detector.model.backbone)
     with pytest.raises(ValueError, match="without gradients"):
         class_saliency(detector, trace, DRAWN, 1)
+    other = build_detector("pyramid_per_class")
+    other.model.roi_heads.box_predictor = Overwriting(other.model.roi_heads.box_predictor)
+    with pytest.raises(ValueError, match="cannot be worked out"):
+        class_saliency(other, trace, DRAWN, 1)

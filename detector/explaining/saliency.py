@@ -98,7 +98,15 @@ def objectness_saliency(detector: Detector, trace: Trace, anchor: int) -> Salien
 
 
 def saliency_of(detector: Detector, trace: Trace, about: AnyLogit) -> Saliency:
-    """`class_saliency` or `objectness_saliency`, by the kind of logit."""
+    """`class_saliency` or `objectness_saliency`, by the kind of logit; raises what they raise."""
+    try:
+        return _saliency(detector, trace, about)
+    except RuntimeError as error:  # torch's own: a layer without derivative, an overwritten tensor, no memory
+        reason = str(error).strip().partition("\n")[0].partition(":")[0]
+        raise ValueError(f"the gradient of this model cannot be worked out: {reason}") from error
+
+
+def _saliency(detector: Detector, trace: Trace, about: AnyLogit) -> Saliency:
     model = detector.model
     with looking(model), torch.enable_grad():
         source = network_input(detector, trace)[None].requires_grad_()

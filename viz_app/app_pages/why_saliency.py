@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import streamlit as st
 import torch
 
 from detector.explaining.logits import AnyLogit, ClassLogit, ObjectnessLogit
-from viz_app import state
-from viz_app.app_pages.parts import image_key, show_picture, with_model
-from viz_app.app_pages.why_saliency_facts import known_occlusion, occlusion_of, saliency_about
+from viz_app.app_pages.parts import show_picture, with_model
+from viz_app.app_pages.why_occlusion import choose_shown, offer_occlusion
+from viz_app.app_pages.why_saliency_facts import (
+    is_quick,
+    known_occlusion,
+    saliency_about,
+)
 from viz_app.figures.feature_maps import viridis_scale_html
 from viz_app.figures.saliency import (
     BLUR,
@@ -27,19 +30,17 @@ from viz_app.figures.saliency import (
     signed_overlay,
     signed_scale_html,
     softened,
-    surroundings,
 )
 from viz_app.problems import literal, show_problem
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
     from torch import Tensor
 
     from detector.explaining.saliency import Saliency
     from viz_app.scene import Scene
 
-Where = Literal["around the box", "whole image"]
 _FEWEST_COLUMNS = 3
-_GRADIENT, _OCCLUSION = "gradient", "occlusion"
 _MEANS_GRADIENT = (
     "Bright: here a small change would move this logit most, the box staying where it is. That does not say that "
     "these pixels show the object, nor that they speak for it: covering them does."
@@ -100,21 +101,37 @@ def logits_about(
 # A fragment of its own: another logit leaves the rest of the page as it is.
 @st.fragment
 def _section(scene: Scene, logits: dict[str, AnyLogit]) -> None:
+    top = st.container(horizontal=True, vertical_alignment="center")
+    with top:
+        about = _choose(logits)
+        if not is_quick(scene, about) and not _asked_for(scene):
+            return
+    try:
+        with st.spinner("Running the model once more, with gradients …"):
+            found = saliency_about(scene, about)
+    except ValueError as problem:
+        show_problem(st.container(), problem)
+        return
     left, right = st.columns(2, gap="medium")
     with right:
-        about = _choose(logits)
-        try:
-            with st.spinner("Running the model once more, with gradients …"):
-                found = saliency_about(scene, about)
-        except ValueError as problem:
-            show_problem(st.container(), problem)
-            return
         _numbers(scene, found)
         meaning = st.container()
         _levels(scene, found)
-        _slow_check(scene, about)
+        offer_occlusion(scene, about)
     with left:
-        meaning.caption(_picture(scene, found))
+        meaning.caption(_picture(scene, found, top))
+
+
+def _asked_for(scene: Scene) -> bool:
+    """A button, for what takes seconds: a page that is opened for its verdict should not wait for it."""
+    height, width = scene.trace.input.tensor.shape[-2:]
+    return st.button(
+        "Work out the gradient",
+        icon=":material/gradient:",
+        key="why.saliency.gradient",
+        help=f"Runs the model forwards and backwards on {width} × {height} px: some seconds, and 2 GB of memory "
+        "with a ResNet-50.",
+    )
 
 
 def _choose(logits: dict[str, AnyLogit]) -> AnyLogit:
@@ -163,11 +180,11 @@ def _carrier_words(found: Saliency, labels: dict[str, str]) -> str:
     return f"RoIAlign pools this RoI from {carriers[0]} alone."
 
 
-def _picture(scene: Scene, found: Saliency) -> str:
-    """The map over the image; what it means."""
+def _picture(scene: Scene, found: Saliency, top: DeltaGenerator) -> str:
+    """The map over the image; what it means. Where there are two, `top` lets one choose."""
     covered = known_occlusion(scene, found.about)
     groups = [about_group(scene.trace, found.about)]
-    if covered is not None and _choose_shown(scene) == _OCCLUSION:
+    if covered is not None and choose_shown(scene, top) == "occlusion":
         values = covering_map(covered)
         layer = signed_overlay(values)
         most = signed_bound(values)
@@ -188,67 +205,3 @@ def _picture(scene: Scene, found: Saliency) -> str:
         on_pick=lambda _x, _y: None,
     )
     return means
-
-
-def _shown_key(scene: Scene) -> str:
-    return f"why.saliency.shown.{image_key(scene.trace)}"
-
-
-def _choose_shown(scene: Scene) -> str:
-    key = _shown_key(scene)
-    state.seed_widget(key, _OCCLUSION)
-    return (
-        st.segmented_control(
-            "Shown", [_GRADIENT, _OCCLUSION], required=True, key=key, label_visibility="collapsed"
-        )
-        or _OCCLUSION
-    )
-
-
-def _slow_check(scene: Scene, about: AnyLogit) -> None:
-    """The button that covers the image place by place, and where it does so."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        chosen: Where = (
-            st.segmented_control(
-                "Cover",
-                ["around the box", "whole image"],
-                default="around the box",
-                required=True,
-                key="why.saliency.where",
-                persist_state="session",
-                label_visibility="collapsed",
-            )
-            or "around the box"
-        )
-        pressed = st.button(
-            "Occlusion map (slow check)",
-            icon=":material/grid_on:",
-            key="why.saliency.occlude",
-            help="A patch of the image's mean colour slides over it, and the model looks again at every place.",
-        )
-    if not pressed:
-        return
-    patch, stride, region = cover_plan(scene, about, chosen)
-    bar = st.progress(0.0, text="Covering the image …")
-    began = time.monotonic()
-
-    def tell(done: int, total: int) -> None:
-        left = (time.monotonic() - began) / done * (total - done)
-        bar.progress(done / total, text=f"Covered {done} of {total} places, about {left:.0f} s left")
-
-    try:
-        occlusion_of(scene, about, patch, stride, region, tell)
-    except ValueError as problem:
-        show_problem(st.container(), problem)
-        return
-    bar.empty()
-    state.set_widget(_shown_key(scene), _OCCLUSION)
-
-
-def cover_plan(scene: Scene, about: AnyLogit, where: Where) -> tuple[int, int, Tensor | None]:
-    """Patch and stride, px, and region, network frame: about 15 places along the longer side, half overlapping."""
-    region = surroundings(scene.trace, about) if where == "around the box" else None
-    height, width = scene.trace.input.network_size
-    longest = max(height, width) if region is None else float((region[2:] - region[:2]).max())
-    stride = max(round(longest / 16), 1)
-    return 2 * stride, stride, region

@@ -20,9 +20,18 @@ if TYPE_CHECKING:
     from detector.tracing.replay import Replayer
     from viz_app.scene import Scene
 
+QUICK_PIXELS = 2**19
+"""Pixels of a network input up to which the gradient is worked out unasked: torchvision's 800 px are more."""
 _MOST = 16  # of each kind and image: the map of a large photo takes 4 MB
 _SALIENCY: WeakKeyDictionary[Replayer, dict[str, Saliency]] = WeakKeyDictionary()
 _OCCLUSION: WeakKeyDictionary[Replayer, dict[str, OcclusionMap]] = WeakKeyDictionary()
+
+
+def is_quick(scene: Scene, about: AnyLogit) -> bool:
+    """Whether the saliency of a logit is known, or the input so small that a few of its forwards go unnoticed."""
+    return scene.trace.input.tensor[0].numel() <= QUICK_PIXELS or _key(about) in _SALIENCY.get(
+        scene.replayer, {}
+    )
 
 
 def saliency_about(scene: Scene, about: AnyLogit) -> Saliency:
