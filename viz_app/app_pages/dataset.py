@@ -8,6 +8,7 @@ import streamlit as st
 
 from viz_app import resources
 from viz_app.app_pages.dataset_advice import show_advice
+from viz_app.app_pages.dataset_causes import report_of, show_causes
 from viz_app.app_pages.dataset_charts import show_charts, show_numbers, show_oracle
 from viz_app.app_pages.dataset_gallery import show_gallery_card
 from viz_app.app_pages.dataset_run import choose_run, show_progress
@@ -62,6 +63,7 @@ def _result(run: ShownRun, scene: Scene | None) -> None:
             f"{plural(run.summary.images, 'image')} were looked at."
         )
         return
+    show_causes(report_of(run.source) if run.of_sidebar else None, run)
     show_charts(run)
     show_gallery_card(run, scene)
     left, right = st.columns([0.42, 0.58], gap="small")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import plotly.graph_objects as go
 
-_ALL, _SIZE, _CATEGORY = "all objects", "by size", "by category"
+_ALL, _SIZE, _CATEGORY = "all", "by size", "by class"
 _MECHANISMS, _TIDE = "mechanisms", "TIDE"
 
 
@@ -38,7 +38,7 @@ def show_numbers(run: ShownRun) -> None:
         ("AP", _ap(summary.coco.AP), None, "COCO's, over IoU 0.50 to 0.95, of what the thresholds let through."),
         ("AP50", _ap(summary.coco.AP50), None, "COCO's average precision at IoU 0.50."),
     )  # fmt: skip
-    for column, (label, value, delta, about) in zip(st.columns(len(numbers)), numbers, strict=True):
+    for column, (label, value, delta, about) in zip(st.columns([0.9, 0.9, 1, 1.3, 0.9, 0.9]), numbers, strict=True):
         column.metric(
             label,
             value,
@@ -83,7 +83,7 @@ def show_oracle(run: ShownRun) -> None:
 
 
 def _where(run: ShownRun) -> None:
-    title, choice = st.columns([0.5, 0.5], vertical_alignment="center")
+    title, choice = st.columns([0.52, 0.48], vertical_alignment="center")
     title.subheader("Where objects are lost", anchor=False)
     with choice, st.container(horizontal=True, horizontal_alignment="right"):
         view = st.segmented_control(

@@ -11,6 +11,7 @@ import streamlit as st
 from detector.judging.doctor import examine
 from detector.judging.findings import Finding, Report, Severity
 from viz_app import resources, state
+from viz_app.app_pages.dataset_causes import remember_report, run_of, show_causes
 from viz_app.app_pages.dataset_choice import choose_dataset
 from viz_app.app_pages.parts import select_row
 from viz_app.controls import shown_detector
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from viz_app.scene import Scene
 
 MOST_IMAGES = 500
-_REPORT, _GO, _ALL = "doctor report", "doctor go", "doctor.all"
+_REPORT, _GO = "doctor report", "doctor go"
+_ALL, _OTHER = "doctor.all", "doctor.other"
 _BADGES = {
     Severity.ERROR: ":red-badge[error]",
     Severity.WARNING: ":orange-badge[warning]",
@@ -38,7 +40,7 @@ _ABOUT = (
 
 @dataclass(frozen=True, slots=True)
 class _Examined:
-    """A report, or the sentence that says why there is none."""
+    """A report, or the sentence that says why there is none; the key tells what was examined."""
 
     key: str
     report: Report | None
@@ -52,33 +54,66 @@ def render(scene: Scene | None) -> None:
 
         state.remember(_GO, False)
         st.switch_page(page_called("full_network"))
-    model = None if scene is None else scene.model
+    wanted, asked = _choose(None if scene is None else scene.model)
+    if wanted is None:
+        return
+    if asked:
+        state.remember(_REPORT, _examine(wanted))
+    known: _Examined | None = state.remembered(_REPORT, None)
+    if known is None or known.key != wanted.key:
+        with st.container(border=True):
+            st.markdown(_ABOUT)
+    elif known.report is None:
+        st.error(literal(as_sentence(known.problem)), icon=":material/error:")
+    else:
+        _show(known.report, wanted)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wanted:
+    """What is to be examined.
+
+    Args:
+        source: the data set.
+        other: another split of it, or nothing.
+        model: the detector, where there is one.
+        every: all images, however many.
+        key: tells all of this, and when the files were written.
+    """
+
+    source: str
+    other: str
+    model: Detector | None
+    every: bool
+    key: str
+
+
+def _choose(model: Detector | None) -> tuple[_Wanted | None, bool]:
+    """The upper card: what is to be examined, and whether the button was clicked."""
     with st.container(border=True):
-        left, middle, right = st.columns([0.56, 0.2, 0.24], vertical_alignment="bottom")
+        left, beside, middle, right = st.columns([0.38, 0.26, 0.16, 0.2], vertical_alignment="bottom")
         with left:
             source = choose_dataset()
+        other = beside.text_input(
+            "Another split", key=_OTHER, persist_state="session", placeholder="none",
+            help="Say of training the data for validation: no image should be in both.",
+        ).strip()  # fmt: skip
         every = middle.toggle(
-            "every image", key=_ALL, persist_state="session",
+            "all images", key=_ALL, persist_state="session",
             help=f"Of a large data set the first {MOST_IMAGES:,} images are read.",
         )  # fmt: skip
-        key = f"{source}|{annotations_written(source or '')}|{_model_key()}|{every}"
         asked = right.button(
             "Examine", key="doctor.examine", type="primary", icon=":material/stethoscope:", width="stretch",
             disabled=source is None,
         )  # fmt: skip
-        with_model = "" if model is None else f", and the detector *{literal(short_name(model.name))}*"
-        st.caption(f"What is looked at: the data set{with_model}.")
-    if asked and source is not None:
-        state.remember(_REPORT, _examine(key, source, model, None if every else MOST_IMAGES))
-    known: _Examined | None = state.remembered(_REPORT, None)
-    if known is None or known.key != key:
-        with st.container(border=True):
-            st.markdown(_ABOUT)
-        return
-    if known.report is None:
-        st.error(literal(as_sentence(known.problem)), icon=":material/error:")
-        return
-    _show(known.report, source or "", limited=not every)
+        with_model = "" if model is None else f" and the detector *{literal(short_name(model.name))}*"
+        st.caption(f"Examined are the data set{with_model}.")
+    if source is None:
+        return None, False
+    key = "|".join(
+        (source, other, annotations_written(source), annotations_written(other), _model_key(), str(every))
+    )
+    return _Wanted(source, other, model, every, key), asked
 
 
 def finding_table(findings: tuple[Finding, ...]) -> pd.DataFrame:
@@ -88,34 +123,38 @@ def finding_table(findings: tuple[Finding, ...]) -> pd.DataFrame:
             "severity": [[finding.severity.value] for finding in findings],
             "finding": [finding.message for finding in findings],
             "count": [finding.count for finding in findings],
-            "check": [finding.check.replace("_", " ") for finding in findings],
         }
     )
 
 
-def _examine(key: str, source: str, model: Detector | None, limit: int | None) -> _Examined:
-    bar = st.progress(0.0, f"Examining {literal(source)} …")
+def _examine(wanted: _Wanted) -> _Examined:
+    bar = st.progress(0.0, f"Examining {literal(wanted.source)} …")
 
     def show(done: int, total: int) -> None:
-        bar.progress(
-            done / total if total else 0.0, f"Examining {literal(source)}: {done:,} of {total:,} images"
-        )
+        said = f"Examining {literal(wanted.source)}: {done:,} of {total:,} images"
+        bar.progress(min(done / total, 1.0) if total else 0.0, said)
 
     try:
-        return _Examined(key, examine(source, model, limit=limit, progress=show))
+        report = examine(
+            wanted.source, wanted.model, others=[wanted.other] if wanted.other else [],
+            limit=None if wanted.every else MOST_IMAGES, progress=show,
+        )  # fmt: skip
     except (ValueError, OSError, TypeError) as problem:
-        return _Examined(key, None, str(problem))
+        return _Examined(wanted.key, None, str(problem))
     finally:
         bar.empty()
+    remember_report(wanted.source, report)
+    return _Examined(wanted.key, report)
 
 
-def _show(report: Report, source: str, *, limited: bool) -> None:
+def _show(report: Report, wanted: _Wanted) -> None:
     _numbers(report)
-    if limited and report.images >= MOST_IMAGES:
-        st.caption(f"The first {MOST_IMAGES:,} images were read; switch on *every image* for all of them.")
+    if not wanted.every and report.images >= MOST_IMAGES:
+        st.caption(f"The first {MOST_IMAGES:,} images were read; switch on *all images* for the rest.")
     if not report.findings:
         st.success("Nothing is wrong here that the doctor knows of.", icon=":material/check_circle:")
         return
+    show_causes(report, run_of(wanted.source))
     left, right = st.columns([0.62, 0.38], gap="small")
     with left, st.container(border=True, height="stretch"):
         st.subheader("Findings", anchor=False)
@@ -127,13 +166,12 @@ def _show(report: Report, source: str, *, limited: bool) -> None:
                     width=84, options=[one.value for one in Severity], color=["red", "orange", "gray"]
                 ),
                 "count": st.column_config.NumberColumn(width=56),
-                "check": st.column_config.TextColumn(width=110),
             },
             required=True,
             height=520,
         )
     with right, st.container(border=True, height="stretch"):
-        _details(report.findings[place or 0], source)
+        _details(report.findings[place or 0], wanted.source)
 
 
 def _numbers(report: Report) -> None:

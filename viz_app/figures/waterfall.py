@@ -64,7 +64,7 @@ def waterfall_figure(group: Group, chosen: str | None = None, height: int = 380)
     calm(figure, y="recall, %", height=height)
     figure.update_layout(barmode="overlay", margin={"t": 22})
     figure.update_xaxes(
-        showgrid=False, tickangle=0, tickfont={"size": 11}, categoryorder="array", categoryarray=names
+        showgrid=False, tickangle=0, tickfont={"size": 10}, categoryorder="array", categoryarray=names
     )
     figure.update_yaxes(range=[low, 100 + 0.07 * (100 - low)])
     return figure
