@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from detector.explaining import box_search, rpn_search
+from detector.explaining.advice import advice_for as advice_for
 from detector.explaining.ladder import diagnose
 from detector.explaining.price import Price, identities_of, price_between
 from detector.explaining.rungs import Rung

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from detector.explaining.matching import match_detections, overlaps
+from detector.explaining.matching import inclusive, match_detections, overlaps
 from detector.tracing.filters import filter_detections
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Trial:
     def fits(self, boxes: Tensor) -> Tensor:
         """Which boxes, float [..., 4] in the network frame, overlap the object enough; bool [...]."""
         quality = self.overlap(boxes.reshape(-1, 4))
-        return (quality >= min(self.iou, 1 - 1e-10)).reshape(boxes.shape[:-1])
+        return (quality >= inclusive(self.iou)).reshape(boxes.shape[:-1])
 
     def overlap(self, boxes: Tensor) -> Tensor:
         """IoU, float64 [S], of boxes [S, 4] in the network frame with the object."""
