@@ -2,10 +2,10 @@
 
 *Smallest* is exact among the values of the one threshold that guards the rung where the object was lost, the
 others staying as they are: no value nearer to the present one gives a detection that COCO's matching gives to the
-object. Every remedy is verified by a replay. Three things are left out, so that a search ends soon: proposals that
-the second stage was not asked about (beyond `most_rois` the capture did not see, those farthest from the object,
-whose refined box would have to come a long way), values after 200 replays of one search, and tables of NMS over
-3,000 candidates of one label. They could bring an object back a little earlier, never make a remedy wrong.
+object. Every remedy is verified by a replay. So that a search ends soon it leaves out: of the proposals that the
+capture did not see all but the `most_rois` nearest to the object (the others' refined boxes would have to come a
+long way), values after 200 replays, and NMS among more than 3,000 candidates of one label. Beyond these bounds a
+nearer value may exist, or one where none was found; a remedy is never wrong.
 """
 
 from __future__ import annotations

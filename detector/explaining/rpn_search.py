@@ -74,6 +74,8 @@ def search_rank(trial: Trial) -> Search:
                 return
             yield from _ranks_that_help(trial, ranks, lowest, highest)
             lowest = highest + 1
+            if trial.rois_left <= 0:
+                return
 
     def passing() -> int | None:
         fitting = _fitting(trial, torch.arange(len(ranks), device=rpn.anchors.device)).cpu()
@@ -173,19 +175,11 @@ def _fitting(trial: Trial, anchors: Tensor) -> Tensor:
 
 
 def _helpers(trial: Trial, anchors: Tensor) -> Tensor:
-    """Those of some anchors whose RoI would count for the object, in their order.
-
-    Of those that the capture did not see, `trial.most_rois` are looked at: the nearest to the object.
-    """
+    """Those of some anchors whose RoI would count for the object, in their order; see `Trial.look_at`."""
     if not trial.head_follows or len(anchors) == 0:
         return anchors[:0]
-    chosen = torch.isin(anchors, trial.replay.trace.head.anchor)
-    if trial.replayer.detector is not None:
-        new = (~chosen).nonzero().flatten()
-        nearest = trial.overlap(trial.replay.proposals.boxes[anchors[new]])
-        chosen[new[nearest.topk(min(trial.most_rois, len(new))).indices]] = True
-    pool = anchors[chosen]
-    return pool[trial.may_count(trial.replayer.head_at(pool))] if len(pool) else pool
+    pool, head = trial.look_at(anchors)
+    return pool[trial.may_count(head)] if len(pool) else pool
 
 
 def _first_helper(trial: Trial, anchors: Tensor) -> int | None:

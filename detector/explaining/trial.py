@@ -35,14 +35,15 @@ class Trial:
         replayer: of the trace that was diagnosed.
         diagnosis: under the present thresholds.
         index: the object, index into the ground truth.
-        most_rois: how many proposals the second stage may be asked about in one batch.
+        most_rois: how many proposals that the capture did not see the second stage may be asked about.
     """
 
     def __init__(
         self, replayer: Replayer, diagnosis: Diagnosis, index: int, most_rois: int = MOST_ROIS
     ) -> None:
         self.replayer, self.replay, self.iou = replayer, diagnosis.replay, diagnosis.iou
-        self.most_rois = most_rois
+        self.rois_left = most_rois
+        self._seen = self.replay.trace.head.anchor
         self.truth, self.index = diagnosis.truth, index
         self.label = int(diagnosis.truth.labels[index])
         same = (diagnosis.truth.labels == self.label).nonzero().flatten()
@@ -59,6 +60,22 @@ class Trial:
     def head_follows(self) -> bool:
         """Whether other proposals reach the second stage: not where a training step sampled its RoIs."""
         return self.replay.trace.mode == "inference" and self.replay.trace.faithful
+
+    def look_at(self, anchors: Tensor) -> tuple[Tensor, DecodedHead]:
+        """What the second stage says of some anchors' proposals; of unseen ones the nearest, within the budget.
+
+        Returns:
+            those that were looked at, int64 [R], in the order they were given, and their rows.
+        """
+        chosen = torch.isin(anchors, self._seen)
+        if self.replayer.detector is not None:
+            new = (~chosen).nonzero().flatten()
+            nearest = self.overlap(self.replay.proposals.boxes[anchors[new]])
+            chosen[new[nearest.topk(min(self.rois_left, len(new))).indices]] = True
+        pool = anchors[chosen]
+        self.rois_left -= int((~torch.isin(pool, self._seen)).sum())
+        self._seen = torch.cat((self._seen, pool)).unique()
+        return pool, self.replayer.head_at(pool)
 
     @property
     def spent(self) -> bool:
