@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
 
 Rows = list[tuple[str, str]]
-_MOST_NAMED = 8
+_MOST_NAMED, _ON_A_LINE = 8, 3
 
 
 def lineage_text(lineage: Lineage, categories: Sequence[str]) -> str:
@@ -106,10 +106,11 @@ def _slot_rows(slot: SlotStep, categories: Sequence[str]) -> Rows:
         if slot.suppressor is None
         else f" by slot {slot.suppressor:,} (IoU {slot.suppressor_iou or 0:.2f})"
     )
-    top = ", ".join(f"{categories[label]} {score:.3f}" for label, score in slot.top)
+    top = [f"{categories[label]} {score:.3f}" for label, score in slot.top]
     return [
         ("class slot", f"{slot.slot:,}: {categories[slot.label]} {slot.score:.3f}"),
-        ("", f"the RoI's best: {top}"),
+        ("", f"best: {', '.join(top[:_ON_A_LINE])}"),
+        *[("", f"then: {', '.join(rest)}") for rest in (top[_ON_A_LINE:],) if rest],
         ("", f"{_deltas(slot.deltas)} (times the coder's weights)"),
         *_box_rows(slot.after),
         ("", f"{fate_phrase(slot.fate)}{by}"),
@@ -117,7 +118,7 @@ def _slot_rows(slot: SlotStep, categories: Sequence[str]) -> Rows:
 
 
 def _detection_words(lineage: Lineage) -> str:
-    return "none" if lineage.detection is None else f"{lineage.detection}"
+    return "none" if lineage.detection is None else f"number {lineage.detection} by score, from 0"
 
 
 def _target_rows(target: TargetStep, categories: Sequence[str]) -> Rows:
