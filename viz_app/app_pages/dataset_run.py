@@ -176,6 +176,8 @@ def _shown(wanted: Job | None) -> str | None:
     asked = survey().run if survey().run in names else None
     own = wanted.name if wanted is not None and wanted.name in names else None
     shown = asked or own
+    if shown != survey().run:
+        look_at(run=shown)  # it stays, though the sliders move on: from then on they ask for another diagnosis
     if [name for name in names if name != shown]:
         state.set_widget(_SHOWN, shown)
         st.selectbox(

@@ -1,0 +1,151 @@
+"""The Data set page on a real diagnosis: its numbers, its parts, its way to Why?, and images by link."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.app import calm, counts, open_app, said, slider
+
+from detector.judging.dataset_diagnosis import diagnose_dataset, load_diagnosis
+from detector.models.zoo import load_detector
+from viz_app import workspace
+from viz_app.job import JOB_FILE, Job
+
+pytestmark = pytest.mark.usefixtures("fresh_caches")
+
+SCENES = "shapes:7:3"
+JOB = Job(SCENES, "shapes")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with one diagnosis in it."""
+    place = tmp_path_factory.mktemp("workspace")
+    folder = place / "diagnoses" / JOB.name
+    diagnose_dataset(load_detector("shapes"), SCENES, folder)
+    (folder / JOB_FILE).write_text(JOB.to_json())
+    return place
+
+
+@pytest.fixture(autouse=True)
+def in_workspace(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(workspace.VARIABLE, str(place))
+
+
+def shown(app: AppTest) -> str:
+    """All Markdown and captions of the page, without backslashes."""
+    texts = [element.value for element in (*app.main.markdown, *app.main.caption, *app.main.subheader)]
+    return re.sub(r"\\(.)", r"\1", " ".join(texts))
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.main.metric}
+
+
+def test_a_data_set_that_was_not_diagnosed_can_be(place: Path) -> None:
+    app = open_app("dataset", data="shapes:5:9")
+    assert "Not diagnosed yet" in shown(app) and "5 images, 6 categories" in shown(app)
+    button = app.button(key="dataset.diagnose")
+    assert button.label == "Diagnose" and not button.disabled
+    assert app.selectbox(key="dataset.run").options == [JOB.label], "the earlier one is offered"
+    assert not any("strip" in element.proto.id for element in app.get("bidi_component"))
+    app.text_input(key="dataset.source").set_value("no/such/folder")
+    assert "there is no data set 'no/such/folder'" in said(calm(app.run()))
+    assert app.button(key="dataset.diagnose").disabled
+
+
+def test_a_result_shows_its_numbers_and_each_part_holds_its_objects(place: Path) -> None:
+    result = load_diagnosis(place / "diagnoses" / JOB.name)
+    summary = result.summary
+    app = open_app("dataset", data=SCENES)
+    assert said(app) == ""
+    assert metrics(app)["Objects"] == str(summary.objects) and metrics(app)["Found"] == str(summary.found)
+    assert metrics(app)["AP"] == f"{summary.coco.AP:.3f}"
+    lost = summary.objects - summary.found
+    assert lost > 0 and f"{lost} object" in shown(app)
+    rung = next(fall for fall in summary.waterfall if fall.lost)
+    app.selectbox(key="gallery.part").set_value(f"rung.{rung.rung}")
+    calm(app.run())
+    assert app.query_params["part"] == f"rung.{rung.rung}"
+    assert len(app.selectbox(key="gallery.open").options) == rung.lost
+    app.selectbox(key="gallery.part").set_value("rung.FOUND")
+    calm(app.run())
+    assert f"{summary.found} objects" in shown(app)
+    assert len(app.selectbox(key="gallery.open").options) == 12, "a dozen on a page"
+    app.selectbox(key="gallery.category").set_value("star")
+    calm(app.run())
+    assert app.query_params["category"] == "star"
+    assert f"{summary.by_category['star'].found} objects, star only" in shown(app)
+
+
+def test_a_link_names_the_part_and_a_broken_one_is_followed_as_far_as_it_goes(place: Path) -> None:
+    errors = load_diagnosis(place / "diagnoses" / JOB.name).summary.tide["Loc"].count
+    assert errors > 1
+    app = open_app("dataset", run=JOB.name, data=SCENES, part="tide.Loc", size="small")
+    assert f"{errors} false positives" in shown(app), "errors have no size"
+    assert app.selectbox(key="gallery.size").disabled
+    broken = open_app(
+        "dataset", run="../../etc", data=SCENES, part="rung.TOP", size="tiny", category="nothing"
+    )
+    for word in ("run", "part", "size"):
+        assert f"{word} is" in said(broken)
+    assert "No such object" in shown(broken), "a category that there is not holds nothing"
+
+
+def test_one_of_the_gallery_is_opened_in_why(place: Path) -> None:
+    objects = load_diagnosis(place / "diagnoses" / JOB.name).objects
+    first = objects[objects["rung"] != "FOUND"].iloc[0]
+    app = open_app("dataset", data=SCENES)
+    slider(app, "box_nms").set_value(0.9)
+    calm(app.run())
+    app.selectbox(key="gallery.open").set_value(0)
+    calm(app.run())
+    assert app.query_params["image"] == f"{SCENES}/{first['image_index']}"
+    assert app.query_params["select"] == f"object.{first['object']}"
+    assert slider(app, "box_nms").value == 0.5, "under the thresholds of the diagnosis"
+    assert f"#{first['object']} {first['category']}" in shown(app) and said(app) == ""
+
+
+def test_a_recommendation_moves_the_slider(place: Path) -> None:
+    tried = load_diagnosis(place / "diagnoses" / JOB.name).summary.recommendations
+    assert tried
+    app = open_app("dataset", data=SCENES)
+    app.button(key="dataset.apply").click()
+    calm(app.run())
+    assert slider(app, tried[0].field).value == pytest.approx(tried[0].after)
+    assert app.query_params["run"] == JOB.name, "what is shown stays, though a new diagnosis would be another"
+
+
+def test_without_an_image_the_page_opens_too() -> None:
+    def page() -> None:
+        from viz_app.app_pages import dataset
+
+        dataset.render(None)
+
+    app = AppTest.from_function(page, default_timeout=120).run()
+    assert not app.exception
+    assert app.button(key="dataset.diagnose").disabled, "no detector was ever opened"
+
+
+def test_an_image_of_a_data_set_is_looked_at_by_link(tmp_path: Path) -> None:
+    app = open_app(image=f"{SCENES}/2")
+    assert said(app) == "" and app.query_params["image"] == f"{SCENES}/2"
+    other = open_app()
+    assert counts(app) != counts(other)
+    options = app.sidebar.selectbox(key="image").options
+    assert any(label.startswith(f"{SCENES} · 2 · ") for label in options)
+    app.sidebar.selectbox(key="image").set_value("scene_01.png")
+    assert calm(app.run()).query_params["image"] == "scene_01.png"
+    app.sidebar.selectbox(key="image").set_value(f"{SCENES}/2")
+    assert calm(app.run()).query_params["image"] == f"{SCENES}/2", "it stays among the images"
+
+
+@pytest.mark.parametrize(
+    ("image", "word"), [(f"{SCENES}/7", "no image 7"), ("no/such/3", "no data set 'no/such'")]
+)
+def test_an_image_that_a_data_set_does_not_have_is_told(image: str, word: str) -> None:
+    app = open_app(image=image)
+    assert word in said(app) and app.query_params["image"] == "scene_00.png"
