@@ -181,9 +181,9 @@ def test_a_large_image_is_asked_on_request_and_then_known(monkeypatch: pytest.Mo
     app = open_section()
     assert "logit **" not in words(app)
     next(one for one in app.button if one.label == "Work out the gradient").click()
-    assert "logit **" in words(calm(app.run()))
-    assert "logit **" in words(calm(app.run()))
-    assert "Work out the gradient" not in [one.label for one in app.button]
+    for _ in range(2):
+        assert "logit **" in words(calm(app.run()))
+        assert "Work out the gradient" not in [one.label for one in app.button]
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from viz_app.scene import Scene
 
 _FEWEST_COLUMNS = 3
+_BACKGROUND = "background"  # whatever the model calls it
 _MEANS_GRADIENT = (
     "Bright: here a small change would move this logit most, the box staying where it is. That does not say that "
     "these pixels show the object, nor that they speak for it: covering them does."
@@ -91,8 +92,7 @@ def logits_about(
     elif anchor is not None and box is None:
         box = replay.proposals.boxes[anchor]
     if box is not None and label is not None and bool((box[2:] > box[:2]).all()):
-        names = scene.trace.categories
-        found |= {names[label]: ClassLogit(box, label), names[0]: ClassLogit(box, 0)}
+        found |= {scene.trace.categories[label]: ClassLogit(box, label), _BACKGROUND: ClassLogit(box, 0)}
     if anchor is not None:
         found["objectness"] = ObjectnessLogit(anchor)
     return found
@@ -125,13 +125,17 @@ def _section(scene: Scene, logits: dict[str, AnyLogit]) -> None:
 def _asked_for(scene: Scene) -> bool:
     """A button, for what takes seconds: a page that is opened for its verdict should not wait for it."""
     height, width = scene.trace.input.tensor.shape[-2:]
-    return st.button(
+    place = st.empty()
+    pressed = place.button(
         "Work out the gradient",
         icon=":material/gradient:",
         key="why.saliency.gradient",
         help=f"Runs the model forwards and backwards on {width} × {height} px: some seconds, and 2 GB of memory "
         "with a ResNet-50.",
     )
+    if pressed:
+        place.empty()
+    return pressed
 
 
 def _choose(logits: dict[str, AnyLogit]) -> AnyLogit:
@@ -140,6 +144,7 @@ def _choose(logits: dict[str, AnyLogit]) -> AnyLogit:
         "Logit",
         names,
         default=names[0],
+        format_func=literal,
         required=True,
         key=f"why.saliency.logit.{'.'.join(names)}",
         persist_state="session",
@@ -151,7 +156,9 @@ def _choose(logits: dict[str, AnyLogit]) -> AnyLogit:
 
 def _numbers(scene: Scene, found: Saliency) -> None:
     about = found.about
-    name = "Objectness" if isinstance(about, ObjectnessLogit) else scene.trace.categories[about.label]
+    name = "Objectness"
+    if isinstance(about, ClassLogit):
+        name = scene.trace.categories[about.label] if about.label else _BACKGROUND
     st.markdown(f"**{literal(name)}**: logit **{found.value:.2f}**, probability **{found.probability:.3f}**")
 
 
