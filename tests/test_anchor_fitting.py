@@ -1,4 +1,4 @@
-"""Anchors fitted to objects: the distance against torchvision's IoU, planted clusters, and never worse than before."""
+"""Anchors fitted to objects: the distance against torchvision's IoU, planted clusters, never worse than before."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class AnchorFits:
         rows: int64 [m], which objects of the survey: without crowd regions and boxes without an area.
         best_iou: float [m], IoU with the best anchor of the grid.
         positives: int64 [m], anchors that a training step would match to the object.
-        rescued: bool [m], all of these come by the low-quality rule: no anchor reaches the bound for a positive.
+        rescued: bool [m], all of these come by the low-quality rule: none reaches the bound for a positive.
         extents: float [m, 2].
         scale: float [m], network pixels for one pixel of the image.
         finest: int64 [m], the finest stride.
@@ -84,13 +84,12 @@ def anchor_fits(
             quality = box_iou(placed.boxes, placed.grid.anchors)
             matched = matcher(quality)
             counts = torch.bincount(matched[matched >= 0], minlength=len(rows))
-            best = quality.amax(dim=1)
+            fitting = matched[(matched >= 0) & (quality.amax(dim=0) >= matcher.high_threshold)]
+            rescued = (counts > 0) & (torch.bincount(fitting, minlength=len(rows)) == 0)
             extents = (placed.boxes[:, 2:] - placed.boxes[:, :2]).flip(1)
             scale = torch.full((len(rows),), placed.size[0] / image.size[0])
             finest = torch.full((len(rows),), min(min(stride) for stride in placed.grid.strides))
-            parts.append(
-                (rows, best, counts, (counts > 0) & (best < matcher.high_threshold), extents, scale, finest)
-            )
+            parts.append((rows, quality.amax(dim=1), counts, rescued, extents, scale, finest))
         if progress is not None:
             progress(index + 1, len(survey.images))
     empty = torch.zeros(0)
@@ -180,8 +179,8 @@ def _rescued(survey: Survey, fits: AnchorFits) -> Finding | None:
     share = float(bad.double().mean())
     return finding_at(
         Severity.WARNING if share >= _MOST_RESCUED else Severity.NOTE, "only_rescued",
-        f"{int(bad.sum())} of {len(fits)} objects ({share:.0%}) have no anchor of IoU {fits.bound:g}: they are "
-        "learnt by the low-quality rule alone, from one anchor or two",
+        f"{int(bad.sum())} of {len(fits)} objects ({share:.0%}) get no anchor of IoU {fits.bound:g}: they are "
+        "learnt by the low-quality rule alone, from the few that are best",
         "Anchors nearer to their size and shape give them more to learn from.", survey.places(fits.rows[bad]),
     )  # fmt: skip
 

@@ -107,13 +107,14 @@ def _orientation(survey: Survey) -> list[Finding | None]:
     return [
         finding_at(
             Severity.ERROR, "orientation",
-            f"{len(ignored)} of {count} images carry an EXIF orientation that their boxes ignore: the boxes fit the "
-            "image as it is stored, not as it is shown and fed to the detector",
+            f"{len(ignored)} of {count} images carry an EXIF orientation that their boxes ignore: the boxes fit "
+            "the image as it is stored, not as it is shown and fed to the detector",
             "Turn the boxes as the flag says, or save the images upright without the flag.", ignored,
         ),
         finding_at(
             Severity.WARNING, "orientation_unclear",
-            f"{len(unclear)} of {count} images carry an EXIF orientation, and nothing tells whether their boxes obey it",
+            f"{len(unclear)} of {count} images carry an EXIF orientation, and nothing tells whether the boxes "
+            "obey it",
             "Look at one of them with its boxes; whoever obeys the flag (Boxscope, most viewers) turns the image.",
             unclear,
         ),
@@ -157,8 +158,8 @@ def _size_differs(survey: Survey) -> Finding | None:
     said, real = (f"{w}x{h}" for h, w in (first.said_size, looked.size))
     return finding_at(
         Severity.ERROR, "size_differs",
-        f"{len(wrong)} of {len(survey.images)} images are of another size than the annotations say, {first.name} for "
-        f"one: {said} said, {real} px in the file",
+        f"{len(wrong)} of {len(survey.images)} images are of another size than the annotations say, {first.name} "
+        f"for one: {said} said, {real} px in the file",
         "Use the images that were annotated, or scale their boxes by the same factor and correct width and height.",
         [Place(image.name) for image, _ in wrong],
     )  # fmt: skip

@@ -45,14 +45,15 @@ def levels(model: TwoStageModel) -> Finding | None:
     maps = tuple(map_sizes(model, (256, 256)))
     counts = generator.num_anchors_per_location()
     outputs = getattr(getattr(head, "cls_logits", None), "out_channels", counts[0])
-    pooled = [name for name in getattr(model.roi_heads.box_roi_pool, "featmap_names", []) if name not in maps]
+    # torchvision passes over names that the backbone does not give; its own MobileNets name two of them.
+    pooled = list(getattr(model.roi_heads.box_roi_pool, "featmap_names", maps))
     problem = (
         f"the backbone gives {len(maps)} feature maps, the anchors have sizes for {len(counts)} levels"
         if len(counts) != len(maps) else
         f"the anchors are {counts} per cell and level, the RPN's head has {outputs} outputs"
         if set(counts) != {outputs} else
-        f"RoIAlign pools from the map {pooled[0]!r}, which the backbone does not give ({', '.join(maps)})"
-        if pooled else ""
+        f"RoIAlign pools from the maps {', '.join(pooled)}, of which the backbone gives none ({', '.join(maps)})"
+        if not set(pooled) & set(maps) else ""
     )  # fmt: skip
     if not problem:
         return None
