@@ -17,9 +17,9 @@ from detector.judging.summary import Fall, Group, OracleGain, Recommendation, Ti
 from detector.models.zoo import load_detector
 from detector.tracing.thresholds import Thresholds
 from viz_app.app_pages.dataset_advice import changed_thresholds, recommendation_table
-from viz_app.app_pages.dataset_cards import best_detection, items_of
 from viz_app.figures.dataset_parts import errors_of, narrowed, objects_of
 from viz_app.figures.gallery import Card, card_groups, crop_picture, crop_window, gallery_html, gallery_sheet
+from viz_app.figures.gallery_cards import best_detection, items_of
 from viz_app.figures.mechanisms import mechanisms_figure
 from viz_app.figures.oracle import oracle_figure
 from viz_app.figures.palette import FALSE_POSITIVE, LOST, rgba

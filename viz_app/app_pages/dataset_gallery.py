@@ -11,12 +11,12 @@ from detector.explaining.false_positives import TideType
 from detector.explaining.rungs import Rung
 from detector.explaining.verdicts import Mechanism
 from viz_app import resources, state
-from viz_app.app_pages.dataset_cards import Item, items_of
 from viz_app.app_pages.dataset_choice import look_at, survey
 from viz_app.app_pages.dataset_shown import ShownRun, chosen_part
 from viz_app.dataset_scenes import item_key
 from viz_app.figures.dataset_parts import errors_of, narrowed, objects_of
 from viz_app.figures.gallery import gallery_html
+from viz_app.figures.gallery_cards import Item, items_of
 from viz_app.figures.words import plural
 from viz_app.gallery_component import show_gallery
 from viz_app.knobs import move_sliders
