@@ -38,7 +38,7 @@ _MENDED = (TideType.CLS, TideType.LOC)
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class Entry:
     """One detection that counts: its score, whether it is a hit, and its error, if it is not.
 
     Args:
@@ -60,7 +60,7 @@ def tide_shares(reports: Sequence[ImageReport]) -> dict[str, TideShare]:
     Args:
         reports: all images.
     """
-    entries = [entry for report in reports for entry in _entries(report)]
+    entries = [entry for report in reports for entry in entries_of(report)]
     objects = _object_labels(reports)
     missed = _missed(entries, reports)
     now = mean_ap(entries, objects.values())
@@ -77,7 +77,7 @@ def tide_shares(reports: Sequence[ImageReport]) -> dict[str, TideShare]:
     return shares
 
 
-def mean_ap(entries: Sequence[_Entry], objects: Iterable[int], labels: Collection[int] = ()) -> float | None:
+def mean_ap(entries: Sequence[Entry], objects: Iterable[int], labels: Collection[int] = ()) -> float | None:
     """COCO's AP at one IoU from detections that are judged already: the mean over categories with objects.
 
     Args:
@@ -86,7 +86,7 @@ def mean_ap(entries: Sequence[_Entry], objects: Iterable[int], labels: Collectio
         labels: categories that also count (as 0) when they have detections and no object, as TIDE counts them.
     """
     totals = Counter(objects)
-    by_label: dict[int, list[_Entry]] = defaultdict(list)
+    by_label: dict[int, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_label[entry.label].append(entry)
     judged = set(totals) | {label for label in labels if by_label.get(label)}
@@ -94,7 +94,7 @@ def mean_ap(entries: Sequence[_Entry], objects: Iterable[int], labels: Collectio
     return float(np.mean(values)) if values else None
 
 
-def _ap(entries: Sequence[_Entry], total: int) -> float:
+def _ap(entries: Sequence[Entry], total: int) -> float:
     """Precision at 101 recalls, each the best one at this recall or a higher one."""
     scores = np.array([entry.score for entry in entries])
     hits = np.array([entry.hit for entry in entries], dtype=float)[np.argsort(-scores, kind="mergesort")]
@@ -106,7 +106,7 @@ def _ap(entries: Sequence[_Entry], total: int) -> float:
     return float(np.where(places < len(true), precision[np.minimum(places, len(true) - 1)], 0.0).mean())
 
 
-def _entries(report: ImageReport) -> list[_Entry]:
+def entries_of(report: ImageReport) -> list[Entry]:
     """The detections of one image that count: not those that match a crowd region."""
     types = {row.detection: TideType(row.tide) for row in report.false_positives}
     entries, taken = [], defaultdict(int)
@@ -117,13 +117,13 @@ def _entries(report: ImageReport) -> list[_Entry]:
         if taken[found.label] > _MOST or (found.object >= 0 and report.truth[found.object].crowd):
             continue
         if place not in types:
-            entries.append(_Entry(found.score, found.label, True))
+            entries.append(Entry(found.score, found.label, True))
             continue
         tide = types[place]
         meant = _meant(report, place, tide) if tide in _MENDED else None
         label = 0 if meant is None else report.truth[meant].label
         key = None if meant is None else (report.index, meant)
-        entries.append(_Entry(found.score, found.label, False, tide, key, label))
+        entries.append(Entry(found.score, found.label, False, tide, key, label))
     return entries
 
 
@@ -162,12 +162,12 @@ def _free_objects(reports: Sequence[ImageReport]) -> set[tuple[int, int]]:
     return {(report.index, row.object) for report in reports for row in report.objects if row.rung != "FOUND"}
 
 
-def _missed(entries: Sequence[_Entry], reports: Sequence[ImageReport]) -> set[tuple[int, int]]:
+def _missed(entries: Sequence[Entry], reports: Sequence[ImageReport]) -> set[tuple[int, int]]:
     """TIDE's Miss: objects without a detection that no Cls or Loc means."""
     return _free_objects(reports) - {entry.meant for entry in entries if entry.meant is not None}
 
 
-def _best_of_each(entries: Sequence[_Entry], reports: Sequence[ImageReport]) -> set[int]:
+def _best_of_each(entries: Sequence[Entry], reports: Sequence[ImageReport]) -> set[int]:
     """Places of the entries that become a hit when they are put right: the best one for each free object.
 
     Cls and Loc compete for an object, as in TIDE: an object is given once.
@@ -182,12 +182,12 @@ def _best_of_each(entries: Sequence[_Entry], reports: Sequence[ImageReport]) -> 
     return set(best.values())
 
 
-def _mended(entries: Sequence[_Entry], tide: TideType, usable: set[int]) -> list[_Entry]:
+def _mended(entries: Sequence[Entry], tide: TideType, usable: set[int]) -> list[Entry]:
     """All errors of one type put right."""
     mended = []
     for place, entry in enumerate(entries):
         if entry.tide is not tide:
             mended.append(entry)
         elif place in usable:
-            mended.append(_Entry(entry.score, entry.meant_label, True))
+            mended.append(Entry(entry.score, entry.meant_label, True))
     return mended
