@@ -39,12 +39,11 @@ def _shown_key(scene: Scene) -> str:
 
 def offer_occlusion(scene: Scene, about: AnyLogit) -> None:
     """The button that covers the image place by place, and where it does so."""
-    places: list[Where] = ["around the box", "whole image"]
     with st.container(horizontal=True, vertical_alignment="center"):
         chosen = st.segmented_control(
             "Cover",
-            places,
-            default=places[0],
+            ["around the box", "whole image"],
+            default="around the box",
             required=True,
             key="why.saliency.where",
             persist_state="session",
@@ -57,7 +56,7 @@ def offer_occlusion(scene: Scene, about: AnyLogit) -> None:
             help="A patch of the image's mean colour slides over it, and the model looks again at every place.",
         )
     if pressed:
-        _cover(scene, about, chosen or places[0])
+        _cover(scene, about, "whole image" if chosen == "whole image" else "around the box")
 
 
 def _cover(scene: Scene, about: AnyLogit, where: Where) -> None:
