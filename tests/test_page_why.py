@@ -76,6 +76,10 @@ def test_the_first_lost_object_is_asked_about_and_the_button_brings_it_back() ->
     assert "Its best ring box" in text and "mechanism: calibration" in text
     change = re.search(r"\*\*Smallest change:\*\* Box NMS IoU 0.5 → ([\d.]+)", text)
     assert change is not None and "Brings #3 back (verified by replay)" in text
+    app.text_input(key="why.price.data").set_value("shapes:2:1")
+    app.button(key="why.price.start").click()
+    calm(app.run())
+    assert "On 2 images of shapes:2:1 (" in words(app)
     app.button(key="why.apply").click()
     calm(app.run())
     assert slider(app, "box_nms").value == pytest.approx(float(change[1]), abs=1e-6)

@@ -13,18 +13,28 @@ from support.models import random_image, random_truth, shared_detector
 from detector import GroundTruth, Replayer, capture, diagnose
 from detector.explaining.false_positives import Cause
 from detector.explaining.ladder_text import RUNG_NAMES
-from detector.explaining.price import Price
+from detector.explaining.price import Price, price_between
 from detector.explaining.remedies import remedy_for
 from detector.explaining.rungs import Rung
 from detector.explaining.verdicts import Diagnosis
+from detector.judging.price_on import DatasetPrice
 from viz_app.figures.concerned import Role, concerned_boxes, false_positive_boxes, seen_instead
 from viz_app.figures.evidence_facts import Fact, evidence_facts
 from viz_app.figures.evidence_picture import Tile, crop_around, evidence_tiles, tiles_of, why_groups
 from viz_app.figures.ladder import ladder_rows, rung_question
 from viz_app.figures.ladder_html import cause_html, ladder_html
+from viz_app.figures.ladder_picture import ladder_picture
 from viz_app.figures.palette import ACCENT, FOUND, ORANGE
 from viz_app.figures.palette import LOST as RED
-from viz_app.figures.remedy_words import FIELD_WORDS, change_words, effect_words, price_words
+from viz_app.figures.price_picture import price_groups
+from viz_app.figures.remedy_words import (
+    FIELD_WORDS,
+    change_words,
+    dataset_price_words,
+    effect_words,
+    price_words,
+    title_words,
+)
 from viz_app.figures.why_words import aside, covered_by, false_positive_aside, false_positive_story
 from viz_app.knobs import BOX_KNOBS, RPN_KNOBS
 from viz_app.links import Selected
@@ -200,6 +210,29 @@ def test_every_false_positive_is_told_and_drawn_with_the_object_that_explains_it
     assert all(isinstance(tile, Tile) for tile in tiles)
 
 
+def test_the_ladder_as_pixels_has_a_bar_of_its_colour_for_each_rung_that_was_passed() -> None:
+    for rung, color in ((Rung.ROI_CLASS, (0x00, 0x72, 0xB2)), (Rung.FOUND, (0x00, 0x9E, 0x73))):
+        rows = ladder_rows(*lost_at(rung))
+        drawing = ladder_picture(rows, "Why?")
+        painted = (drawing == np.array(color)).all(axis=-1).any(axis=1)
+        starts = int((np.diff(painted.astype(int)) == 1).sum())
+        assert starts == sum(row.state == "passed" for row in rows)
+
+
+def test_the_picture_of_a_price_tells_what_comes_from_what_goes() -> None:
+    replayer, replay = lost_replay(Rung.BOX_LIMIT)
+    assert isinstance(replay.trace.ground_truth, GroundTruth)
+    before = diagnose(replay, replay.trace.ground_truth)
+    after = diagnose(replayer.replay(replay.thresholds.replace(box_limit=2)), before.truth)
+    there = {group.name: group for group in price_groups(before, after, price_between(before, after))}
+    assert set(there) == {"found by it", "comes, true"}
+    assert torch.allclose(there["comes, true"].boxes, torch.tensor([RING]).float(), atol=1e-3)
+    back = {group.name: group for group in price_groups(after, before, price_between(after, before))}
+    assert set(back) == {"lost by it", "goes, true"} and back["goes, true"].dash == "dot"
+    unknown = price_groups(before, after, price_between(before, after), known=False)
+    assert "comes" in {group.name for group in unknown}
+
+
 # --- remedies ---
 
 
@@ -214,6 +247,7 @@ def test_a_remedy_is_said_with_its_values() -> None:
     remedy = remedy_for(replayer, diagnosis, diagnosis.verdicts[0])
     assert remedy is not None
     assert change_words(remedy).startswith("Score 0.05 → 0.0")
+    assert title_words(remedy) == "Smallest change"
     assert effect_words(remedy, "#0") == "Brings #0 back (verified by replay)."
     assert price_words(remedy.price).startswith("Price on this image: +")
 
@@ -232,6 +266,21 @@ def test_a_remedy_is_said_with_its_values() -> None:
 )  # fmt: skip
 def test_a_price_is_one_sentence(price: Price, known: bool, said: str) -> None:
     assert price_words(price, known=known) == f"Price on this image: {said}"
+
+
+@pytest.mark.parametrize(
+    ("price", "said"),
+    [
+        (DatasetPrice(2, 9), "On 2 images of shapes:2 (9 objects): no detection comes or goes."),
+        (DatasetPrice(3, 9, came_true=2, came_false=5, found=((0, 1), (2, 0)), skipped=("a",)),
+         "On 3 images of shapes:2 (9 objects): +2 true, +5 false; 2 objects found by it, 0 lost. "
+         "1 image could not be used."),
+        (DatasetPrice(1, 1, went_true=1, lost=((0, 0),)),
+         "On 1 image of shapes:2 (1 object): −1 true, −0 false; 0 objects found by it, 1 lost."),
+    ],
+)  # fmt: skip
+def test_a_price_on_a_data_set_is_said_with_its_images(price: DatasetPrice, said: str) -> None:
+    assert dataset_price_words(price, "shapes:2") == said
 
 
 def test_names_of_rungs_are_short_and_complete() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -110,6 +112,21 @@ def test_the_failure_shows_the_ladder_under_the_given_thresholds() -> None:
     message = str(failure.value)
     assert re.search(r"^x (RoI box|RoI class) ", message, re.MULTILINE)
     assert message.splitlines()[1].startswith(f"#0 {trace.categories[1]} [")
+
+
+def test_the_example_of_the_documentation_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[1]
+    monkeypatch.chdir(root)
+    code = re.search(
+        r"```python\n(.*?)```", (root / "docs" / "testing.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert code is not None
+    names: dict[str, Callable[[], None]] = {}
+    exec(code[1], names)
+    tests = [name for name in names if name.startswith("test_")]
+    assert len(tests) == 2
+    for name in tests:
+        names[name]()
 
 
 @pytest.mark.parametrize(

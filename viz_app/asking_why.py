@@ -101,7 +101,7 @@ def _summary(diagnosis: Diagnosis) -> str:
 
 def _help(replayer: Replayer, diagnosis: Diagnosis, verdict: Verdict, asked: bool) -> list[str]:
     """Lines about the smallest change, and about what else would help."""
-    from viz_app.figures.remedy_words import change_words, effect_words, price_words
+    from viz_app.figures.remedy_words import change_words, effect_words, price_words, title_words
 
     remedy, advice = _sought(replayer, diagnosis, verdict)
     lines = [f"  {sentence}" for sentence in advice]
@@ -109,13 +109,14 @@ def _help(replayer: Replayer, diagnosis: Diagnosis, verdict: Verdict, asked: boo
         return lines
     effect = effect_words(remedy, "it" if asked else f"#{verdict.object}")
     price = price_words(remedy.price, known=not asked)
-    return [f"  Smallest change: {change_words(remedy)}. {effect} {price}", *lines]
+    return [f"  {title_words(remedy)}: {change_words(remedy)}. {effect} {price}", *lines]
 
 
 def _sought(
     replayer: Replayer, diagnosis: Diagnosis, verdict: Verdict
 ) -> tuple[Remedy | None, tuple[str, ...]]:
-    from detector.explaining.remedies import advice_for, remedy_for
+    from detector.explaining.advice import advice_for
+    from detector.explaining.remedies import remedy_for
     from detector.explaining.rungs import Rung
 
     if verdict.rung is Rung.FOUND:

@@ -70,7 +70,8 @@ def evidence_words(diagnosis: Diagnosis, verdict: Verdict) -> str:
         case DecodedEvidence() as decoded:
             return f"anchor {decoded.anchor_iou:.2f}, its box {decoded.decoded_iou:.2f}"
         case RankEvidence() as rank:
-            return f"best is number {rank.rank:,}, the limit is {rank.cut:,}"
+            limit = "" if verdict.rung is Rung.RPN_RANK else f", the limit is {rank.cut:,}"
+            return f"best is number {rank.rank:,}{limit}"
         case FloorEvidence(cause="size") as floor:
             return f"side {floor.side:.2g} px, {floor.smallest:g} needed"
         case FloorEvidence() as floor:
@@ -153,9 +154,12 @@ def _class(diagnosis: Diagnosis, verdict: Verdict, scored: ClassEvidence) -> str
             f"The classifier is right about its best RoI but not sure enough: {own} {_score(scored.score)}, "
             f"and a detection must exceed {scored.threshold:g}."
         )
+    rule = f"a detection must exceed {scored.threshold:g}"
+    if diagnosis.replay.trace.rules.detection_rule == "best_class":
+        rule = "this detector lets only the best class of a RoI become a detection"
     return (
         f"The classifier called its best RoI {winner}: {winner} {_score(scored.winner_score)}, "
-        f"{own} {_score(scored.score)}, and a detection must exceed {scored.threshold:g}."
+        f"{own} {_score(scored.score)}, and {rule}."
     )
 
 

@@ -86,6 +86,16 @@ def step_words(step: Step, thresholds: Thresholds) -> str:
             return f"{_plural(count, 'detection')}{iou}"
 
 
+def lost_words(diagnosis: Diagnosis, verdict: Verdict) -> str:
+    """What stands on the rung where a lost object ends: nothing passed, and the number that shows why."""
+    thresholds = diagnosis.replay.thresholds
+    if verdict.rung is Rung.RPN_RANK:
+        none = f"0 in the top {thresholds.rpn_pre_nms_top_n:,}"
+    else:
+        none = step_words(verdict.steps[verdict.rung], thresholds).partition(",")[0]
+    return f"{none}: {evidence_words(diagnosis, verdict)}"
+
+
 def narrowest(verdict: Verdict) -> tuple[Step, int] | None:
     """The rung that let the smallest share of an object's candidates pass, with how many reached it.
 
@@ -133,7 +143,7 @@ def _line(diagnosis: Diagnosis, verdict: Verdict, step: Step, most: int) -> str:
     mark = "x" if step.rung is verdict.rung else " "
     words = step_words(step, diagnosis.replay.thresholds)
     if step.rung is verdict.rung:
-        words = f"{words.partition(',')[0]}: {evidence_words(diagnosis, verdict)}"
+        words = lost_words(diagnosis, verdict)
     return f"{mark} {name:<{_NAME}}{'#' * filled:<{_BAR}} {words}"
 
 

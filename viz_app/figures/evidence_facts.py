@@ -53,12 +53,12 @@ def evidence_facts(diagnosis: Diagnosis, verdict: Verdict) -> tuple[Fact, ...]:
         case RankEvidence() as rank:
             pairs = (
                 ("its rank", f"{rank.rank:,}"), ("last rank that passes", f"{rank.cut:,}"),
-                ("its score", f"{rank.score:.4f}"), ("score at the cut", f"{rank.score_at_cut:.4f}"),
+                ("its score", _share(rank.score)), ("score at the cut", _share(rank.score_at_cut)),
                 *(() if rank.level is None else (("level", str(rank.level)),)),
             )  # fmt: skip
         case FloorEvidence() as floor:
             pairs = (
-                ("objectness", f"{floor.score:.4f}"), ("floor", f"{floor.floor:g}"),
+                ("objectness", _share(floor.score)), ("floor", f"{floor.floor:g}"),
                 ("shorter side", f"{floor.side:.3g} px"), ("smallest side", f"{floor.smallest:g} px"),
             )  # fmt: skip
         case SuppressionEvidence() as one:
@@ -72,7 +72,7 @@ def evidence_facts(diagnosis: Diagnosis, verdict: Verdict) -> tuple[Fact, ...]:
             pairs = _class(diagnosis, verdict, scored)
         case MatchEvidence() as match:
             pairs = (
-                ("detection's score", f"{match.score:.4f}"), ("IoU with it", f"{match.iou:.3f}"),
+                ("detection's score", _share(match.score)), ("IoU with it", f"{match.iou:.3f}"),
                 (f"with {object_name(diagnosis, match.object)}", f"{match.other_iou:.3f}"),
             )  # fmt: skip
         case None:
@@ -88,7 +88,7 @@ def _suppression(
         name = "the same object" if one.object == verdict.object else object_name(diagnosis, one.object)
         shows = f"{name}, IoU {one.object_iou:.2f}"
     return (
-        ("its score", f"{one.score:.4f}"), ("suppressor's score", f"{one.suppressor_score:.4f}"),
+        ("its score", _share(one.score)), ("suppressor's score", _share(one.suppressor_score)),
         ("IoU of both", f"{one.iou:.3f}"), ("NMS allows", f"{one.threshold:g}"), ("suppressor shows", shows),
     )  # fmt: skip
 
@@ -97,10 +97,15 @@ def _class(diagnosis: Diagnosis, verdict: Verdict, scored: ClassEvidence) -> tup
     own = object_category(diagnosis, verdict)
     winner = diagnosis.replay.trace.categories[scored.winner]
     return (
-        (own, f"{scored.score:.4f}"), ("must exceed", f"{scored.threshold:g}"),
-        *(((winner, f"{scored.winner_score:.4f}"), ("margin", f"{scored.margin:.4f}")) if winner != own else ()),
+        (own, _share(scored.score)), ("must exceed", f"{scored.threshold:g}"),
+        *(((winner, _share(scored.winner_score)), ("margin", _share(scored.margin))) if winner != own else ()),
         ("refined box's IoU", f"{scored.iou:.3f}"), ("RoI", f"{scored.roi:,}"),
     )  # fmt: skip
+
+
+def _share(value: float) -> str:
+    """Four digits, or two significant ones where four would be zeros."""
+    return f"{value:.4f}" if abs(value) >= 0.0005 or value == 0 else f"{value:.1e}"
 
 
 def _extent(size: Extent) -> str:

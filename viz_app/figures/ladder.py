@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from detector.explaining.evidence_words import evidence_words
-from detector.explaining.ladder_text import RUNG_NAMES, bar_share, step_words
+from detector.explaining.ladder_text import RUNG_NAMES, bar_share, lost_words, step_words
 from detector.explaining.rungs import Rung
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def _row(diagnosis: Diagnosis, verdict: Verdict, step: Step, most: int) -> Row:
     state: State = "beyond" if step.rung > verdict.rung else "lost" if step.rung is verdict.rung else "passed"
     words = "" if state == "beyond" else step_words(step, diagnosis.replay.thresholds)
     if state == "lost":
-        words = f"{words.partition(',')[0]}: {evidence_words(diagnosis, verdict)}"
+        words = lost_words(diagnosis, verdict)
     share = bar_share(step.survivors, most) if state == "passed" else 0.0
     asks = rung_question(step.rung, diagnosis.iou)
     return Row(step.rung, RUNG_NAMES[step.rung], step.survivors, share, words, state, asks)

@@ -10,6 +10,7 @@ from viz_app.figures.words import plural
 if TYPE_CHECKING:
     from detector.explaining.price import Price
     from detector.explaining.remedies import Remedy
+    from detector.judging.price_on import DatasetPrice
 
 FIELD_WORDS = {
     "rpn_pre_nms_top_n": "keep per level",
@@ -26,6 +27,13 @@ FIELD_WORDS = {
 def change_words(remedy: Remedy) -> str:
     """The change, such as `Score 0.5 → 0.4301`."""
     return f"{FIELD_WORDS[remedy.field]} {number_words(remedy.before)} → {number_words(remedy.after)}"
+
+
+def title_words(remedy: Remedy) -> str:
+    """What the change is: the smallest that helps, or only a step further."""
+    if remedy.brings_back or remedy.removes:
+        return "Smallest change"
+    return "No single threshold brings it back. One step further"
 
 
 def number_words(value: float) -> str:
@@ -68,6 +76,23 @@ def price_words(price: Price, *, known: bool = True) -> str:
     if not said:
         return "Price on this image: none, no detection comes or goes."
     return f"Price on this image: {'; '.join(said)}."
+
+
+def dataset_price_words(price: DatasetPrice, source: str) -> str:
+    """What a change brings and takes over a data set, in one or two sentences.
+
+    Args:
+        price: of the images that were looked at.
+        source: name of the data set.
+    """
+    pairs = (("+", price.came_true, price.came_false), ("−", price.went_true, price.went_false))
+    parts = [f"{sign}{true:,} true, {sign}{false:,} false" for sign, true, false in pairs if true or false]
+    if price.found or price.lost:
+        parts.append(f"{plural(len(price.found), 'object')} found by it, {len(price.lost):,} lost")
+    said = "; ".join(parts) or "no detection comes or goes"
+    skipped = f" {plural(len(price.skipped), 'image')} could not be used." if price.skipped else ""
+    where = f"{plural(price.images, 'image')} of {source} ({plural(price.objects, 'object')})"
+    return f"On {where}: {said}.{skipped}"
 
 
 def _count(count: int, false: int, sign: str, known: bool) -> str:
