@@ -27,6 +27,7 @@ from detector.explaining.evidence import (
 from detector.explaining.reasons import LONGEST
 from detector.explaining.rungs import Rung
 from detector.explaining.verdicts import Diagnosis, Verdict
+from detector.tracing.sampling import training_trace
 
 PROPOSAL_PASSED = {
     ProposalFate.BELOW_TOP_N: 1, ProposalFate.TOO_SMALL: 2, ProposalFate.LOW_SCORE: 2,
@@ -142,7 +143,7 @@ def test_verdicts_are_total_and_survivors_never_rise(seed: int, count: int, boun
     assert len(found) + len(diagnosis.false_detections) == len(replay.boxes)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 10**6), bound=st.sampled_from([0.2, 0.35, 0.5]))
 def test_evidence_is_true(seed: int, bound: float) -> None:
     replay = replay_of(seed, "pyramid_best_class" if seed % 2 else "pyramid_per_class")
@@ -257,3 +258,16 @@ def test_crowd_regions_get_no_verdict_and_excuse_what_lies_in_them() -> None:
 def test_an_overlap_outside_its_range_is_refused(bound: float) -> None:
     with pytest.raises(ValueError, match="iou"):
         diagnose(replay_of(0), random_truth(), bound)
+
+
+def test_a_training_step_gets_verdicts_too() -> None:
+    """Its RoIs are a sample, some of them the objects themselves, which came of no anchor."""
+    detector, truth = shared_detector("pyramid_per_class"), random_truth(2)
+    trace = capture(detector, random_image(0), target=truth)
+    replay = Replayer(training_trace(detector, trace)).replay()
+    assert bool((replay.head.anchor < 0).any())
+    for verdict in diagnose(replay, truth, 0.9).verdicts:
+        assert list(verdict.survivors) == sorted(verdict.survivors, reverse=True)
+        assert verdict.rung == Rung(sum(number > 0 for number in verdict.survivors)) and verdict.reason
+        if verdict.evidence is None:
+            assert verdict.rung in (Rung.ROI_BOX, Rung.FOUND)

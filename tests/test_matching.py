@@ -37,7 +37,10 @@ def random_case(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Gr
 def coco_matches(
     boxes: torch.Tensor, labels: torch.Tensor, scores: torch.Tensor, truth: GroundTruth, iou: float
 ) -> tuple[dict[int, int], set[int]]:
-    """Detection -> object, and the objects that are matched, by pycocotools."""
+    """Detection -> object, and the objects that are matched, by pycocotools.
+
+    Every other annotation is flagged `ignore`, which pycocotools overwrites with `iscrowd`.
+    """
 
     def xywh(box: torch.Tensor) -> list[float]:
         x1, y1, x2, y2 = box.tolist()
@@ -49,7 +52,7 @@ def coco_matches(
         "categories": [{"id": index, "name": str(index)} for index in (1, 2, 3)],
         "annotations": [
             {"id": index + 1, "image_id": 1, "category_id": int(truth.labels[index]), "bbox": xywh(box),
-             "area": 1000.0, "iscrowd": int(truth.crowd[index])}
+             "area": 1000.0, "iscrowd": int(truth.crowd[index]), "ignore": index % 2}
             for index, box in enumerate(truth.boxes)
         ],
     }  # fmt: skip

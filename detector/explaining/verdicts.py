@@ -50,8 +50,10 @@ class Step:
         rung: which.
         survivors: how many candidates of the object passed it.
         best_iou: the highest IoU of their boxes with the object, as the boxes are at this rung, image frame;
-            None where none survives.
+            None where none survives. A candidate that got further by its refined box counts at RPN_BOX, too, so
+            this may be lower than the overlap that counts.
         best_score: their highest score: objectness up to RPN_LIMIT, then the probability of the right class.
+            Both are None, too, for the first rungs of an object that a training step itself added as a RoI.
     """
 
     rung: Rung
@@ -72,7 +74,8 @@ class Verdict:
         detection: index of its detection among the kept ones, if found.
         slot: the class slot that came nearest to a detection of it, where one has the right box.
         reason: about five words.
-        evidence: what shows why, for a lost object.
+        evidence: what shows why, for a lost object; None in a training trace at ROI_BOX where no proposal that
+            fits was sampled.
     """
 
     object: int
