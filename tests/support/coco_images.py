@@ -43,14 +43,14 @@ def random_images(seed: int, count: int = 12) -> list[ImageBoxes]:
     return images
 
 
-def plain(images: list[ImageBoxes]) -> COCOeval:
+def plain(images: list[ImageBoxes], labels: int = LABELS) -> COCOeval:
     """As pycocotools' own example does it: a results list through `loadRes`."""
     truth = COCO()
     truth.dataset = {
         "info": {},
         "images": [{"id": image.image} for image in images],
         "annotations": list(coco_annotations(images)),
-        "categories": [{"id": label, "name": str(label)} for label in range(1, LABELS + 1)],
+        "categories": [{"id": label, "name": str(label)} for label in range(1, labels + 1)],
     }
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()

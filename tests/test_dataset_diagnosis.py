@@ -1,0 +1,355 @@
+"""A whole data set: what is found equals what one image at a time says, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from pycocotools.coco import COCO
+from support.coco_images import plain
+from support.server import boxscope_command
+
+from detector import (
+    Detector,
+    Replayer,
+    Thresholds,
+    capture,
+    diagnose,
+    diagnose_dataset,
+    load_detector,
+)
+from detector.data import ShapesDataset, ground_truth_of, open_dataset, write_coco
+from detector.judging.coco_metrics import ImageBoxes
+from detector.judging.dataset_diagnosis import DatasetDiagnosis, load_diagnosis
+from detector.judging.locks import locked
+from detector.judging.parts import PartWriter, finished, part_files
+from detector.judging.rows import Found, Truth
+from detector.judging.status import State, Status, read_status
+from detector.tracing.looking import looking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCENES, SEED, SIZE = 8, 12, 128
+TABLES = ("objects.parquet", "false_positives.parquet")
+
+
+@pytest.fixture(scope="module")
+def shapes() -> Detector:
+    return load_detector("shapes")
+
+
+@pytest.fixture(scope="module")
+def scenes() -> ShapesDataset:
+    return ShapesDataset(SCENES, SEED, size=SIZE)
+
+
+@pytest.fixture(scope="module")
+def run(
+    shapes: Detector, scenes: ShapesDataset, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, DatasetDiagnosis, list[Status]]:
+    """A finished run, its folder, and what was told on the way."""
+    out, told = tmp_path_factory.mktemp("run") / "out", []
+    return out, diagnose_dataset(shapes, scenes, out, progress=told.append), told
+
+
+@pytest.fixture
+def stopped(shapes: Detector, scenes: ShapesDataset, tmp_path: Path) -> Iterator[tuple[Path, ShapesDataset]]:
+    """A run that was interrupted at its sixth image."""
+
+    class Interrupted(ShapesDataset):
+        def __getitem__(self, index: int) -> Any:
+            if index == 5:
+                raise KeyboardInterrupt
+            return super().__getitem__(index)
+
+    with pytest.raises(KeyboardInterrupt):
+        diagnose_dataset(shapes, Interrupted(SCENES, SEED, size=SIZE), tmp_path, recommend=False)
+    yield tmp_path, scenes
+
+
+def test_every_object_and_false_positive_is_a_row_as_the_image_alone_gives_it(
+    run: tuple[Path, DatasetDiagnosis, list[Status]], shapes: Detector, scenes: ShapesDataset
+) -> None:
+    _, found, _ = run
+    for index in range(SCENES):
+        pixels, target = scenes[index]
+        trace = capture(shapes, pixels, ground_truth_of(target))
+        alone = diagnose(Replayer(trace, shapes), trace.ground_truth)
+        objects = found.objects[found.objects.image_index == index]
+        assert objects.rung.tolist() == [verdict.rung.name for verdict in alone.verdicts]
+        assert objects.best_iou.tolist() == pytest.approx([verdict.best_iou for verdict in alone.verdicts])
+        assert objects.reason.tolist() == [verdict.reason for verdict in alone.verdicts]
+        assert objects[["x1", "y1", "x2", "y2"]].to_numpy().tolist() == target["boxes"].tolist()
+        false = found.false_positives[found.false_positives.image_index == index]
+        assert false.detection.tolist() == [one.detection for one in alone.false_positives]
+        assert false.cause.tolist() == [one.cause.value for one in alone.false_positives]
+        assert false.score.tolist() == pytest.approx([one.score for one in alone.false_positives])
+    assert len(found.false_positives) > 0
+    assert {"FOUND"} < set(found.objects.rung)
+
+
+def test_the_columns_are_the_ones_that_pages_read(run: tuple[Path, DatasetDiagnosis, list[Status]]) -> None:
+    _, found, _ = run
+    assert found.objects.columns.tolist() == [
+        "image_index", "image", "object", "annotation_id", "category", "x1", "y1", "x2", "y2", "area", "size",
+        "rung", "mechanism", "cause", "best_iou", "best_score", "reason", "detection_score",
+        "remedy_field", "remedy_before", "remedy_after",
+    ]  # fmt: skip
+    assert found.false_positives.columns.tolist() == [
+        "image_index", "image", "detection", "category", "score", "x1", "y1", "x2", "y2", "cause", "tide",
+        "object", "iou", "anchor", "level", "reason",
+    ]  # fmt: skip
+
+
+def test_the_summary_adds_up(run: tuple[Path, DatasetDiagnosis, list[Status]]) -> None:
+    _, found, _ = run
+    summary, objects = found.summary, found.objects
+    assert (summary.images, summary.objects) == (SCENES, len(objects))
+    assert summary.found == int((objects.rung == "FOUND").sum())
+    assert summary.waterfall[-1].left == summary.found
+    for groups in (summary.by_size, summary.by_category):
+        assert sum(group.objects for group in groups.values()) == summary.objects
+        for place, fall in enumerate(summary.waterfall):
+            assert sum(group.waterfall[place].lost for group in groups.values()) == fall.lost
+    lost = summary.objects - summary.found
+    assert sum(summary.mechanisms.values()) == lost > 0
+    assert [gain.rung for gain in summary.oracle] == [fall.rung for fall in summary.waterfall if fall.lost]
+    assert all(gain.gain >= 0 for gain in summary.oracle)
+    false = sum(share.count for name, share in summary.tide.items() if name != "Miss")
+    assert false == len(found.false_positives)
+
+
+def test_average_precision_is_that_of_the_models_own_output(
+    run: tuple[Path, DatasetDiagnosis, list[Status]], shapes: Detector, scenes: ShapesDataset
+) -> None:
+    images = []
+    for index in range(SCENES):
+        pixels, target = scenes[index]
+        with looking(shapes.model):
+            result = shapes.model([pixels.float() / 255])[0]
+        columns = result["boxes"].tolist(), result["labels"].tolist(), result["scores"].tolist()
+        found = tuple(Found(tuple(box), label, score, -1) for box, label, score in zip(*columns, strict=True))
+        truth = tuple(
+            Truth(tuple(box), int(label), False, (box[2] - box[0]) * (box[3] - box[1]))
+            for box, label in zip(target["boxes"].tolist(), target["labels"], strict=True)
+        )
+        images.append(ImageBoxes(index, truth, found))
+    stats = plain(images, shapes.num_classes - 1).stats
+    coco = run[1].summary.coco
+    told = coco.AP, coco.AP50, coco.AP75, coco.AP_small, coco.AP_medium, coco.AP_large
+    assert [-1.0 if value is None else value for value in told] == stats[:6].tolist()
+
+
+def test_recommendations_are_what_a_run_under_the_changed_threshold_gives(
+    run: tuple[Path, DatasetDiagnosis, list[Status]],
+    shapes: Detector,
+    scenes: ShapesDataset,
+    tmp_path: Path,
+) -> None:
+    before = run[1].summary
+    assert before.recommendations
+    one = before.recommendations[0]
+    changed = before.thresholds.replace(**{one.field: one.after})
+    after = diagnose_dataset(shapes, scenes, tmp_path, thresholds=changed, remedies=False).summary
+    assert (one.AP_before, one.AP_after) == (before.coco.AP, after.coco.AP)
+    assert one.came_true - one.went_true == after.found - before.found
+    false = [sum(s.count for name, s in side.tide.items() if name != "Miss") for side in (before, after)]
+    assert one.came_false - one.went_false == false[1] - false[0]
+    assert [other.gain for other in before.recommendations] == sorted(
+        (other.gain for other in before.recommendations), reverse=True
+    )
+
+
+def test_progress_is_told_and_kept(run: tuple[Path, DatasetDiagnosis, list[Status]]) -> None:
+    out, _, told = run
+    assert next(status.phase for status in told if status.state is State.RUNNING) == "diagnose"
+    assert told[-1] == read_status(out)
+    assert told[-1].state is State.DONE
+    assert (told[-1].done, told[-1].total, told[-1].pid) == (SCENES, SCENES, os.getpid())
+
+
+def test_a_second_call_finds_everything_done(
+    run: tuple[Path, DatasetDiagnosis, list[Status]], shapes: Detector, scenes: ShapesDataset
+) -> None:
+    out, first, _ = run
+    lines = [path.read_bytes() for path in part_files(out, "*")]
+    again = diagnose_dataset(shapes, scenes, out)
+    assert [path.read_bytes() for path in part_files(out, "*")] == lines
+    assert again.summary == first.summary == load_diagnosis(out).summary
+    assert again.objects.equals(first.objects)
+
+
+def test_an_interrupted_run_says_so_and_goes_on(
+    run: tuple[Path, DatasetDiagnosis, list[Status]], stopped: tuple[Path, ShapesDataset], shapes: Detector
+) -> None:
+    out, scenes = stopped
+    status = read_status(out)
+    assert status is not None
+    assert status.state is State.STOPPED
+    with pytest.raises(ValueError, match="no finished diagnosis"):
+        load_diagnosis(out)
+    (part,) = part_files(out, "diagnose")
+    before = part.read_text()
+    assert len(before.splitlines()) == 5
+    part.write_text(before + before.splitlines()[0][:200])  # as a killed process may leave it
+    diagnosis = diagnose_dataset(shapes, scenes, out, recommend=False)
+    assert diagnosis.objects.equals(run[1].objects)
+    lines = part.read_text().splitlines()
+    assert len(lines) == 5 + 1 + 3
+    assert sorted(content["index"] for content in finished(out, "diagnose")) == list(range(SCENES))
+
+
+def test_a_killed_run_goes_on_without_repeating_an_image(tmp_path: Path) -> None:
+    command = [
+        *boxscope_command(),
+        "diagnose",
+        "shapes:30:3",
+        "--out",
+        str(tmp_path),
+        "--no_remedies",
+        "--threads",
+        "1",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while (
+            process.poll() is None
+            and sum(path.stat().st_size for path in part_files(tmp_path, "diagnose")) == 0
+        ):
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    done = {content["index"] for content in finished(tmp_path, "diagnose")}
+    assert 0 < len(done) < 30
+    status = read_status(tmp_path)
+    assert status is not None
+    assert status.state is State.STOPPED
+    (part,) = part_files(tmp_path, "diagnose")
+    kept = part.read_bytes()
+    diagnosis = diagnose_dataset(
+        load_detector("shapes"), "shapes:30:3", tmp_path, remedies=False, limit=len(done) + 2, threads=1
+    )
+    assert diagnosis.summary.images == len(done) + 2
+    added = part.read_bytes().removeprefix(kept).decode().split()
+    assert len([line for line in added if line.startswith('{"index":')]) == 2
+
+
+def test_two_processes_write_the_same_tables(
+    run: tuple[Path, DatasetDiagnosis, list[Status]],
+    shapes: Detector,
+    scenes: ShapesDataset,
+    tmp_path: Path,
+) -> None:
+    told: list[Status] = []
+    found = diagnose_dataset(shapes, scenes, tmp_path, processes=2, progress=told.append)
+    for table in TABLES:
+        assert (tmp_path / table).read_bytes() == (run[0] / table).read_bytes()
+    ours, theirs = (json.loads(one.summary.to_json()) | {"seconds": 0} for one in (found, run[1]))
+    assert ours == theirs
+    assert [path.name for path in part_files(tmp_path, "diagnose")] == [
+        "diagnose-rank-0.jsonl",
+        "diagnose-rank-1.jsonl",
+    ]
+    assert told[-1].state is State.DONE
+    assert told[-1].pid == os.getpid()
+    assert "MASTER_PORT" not in os.environ
+
+
+def test_a_broken_image_is_told_and_the_others_are_judged(
+    scenes: ShapesDataset, shapes: Detector, tmp_path: Path
+) -> None:
+    write_coco(scenes, tmp_path / "data", indices=range(3))
+    (tmp_path / "data" / "images" / "scene_00001.png").write_bytes(b"this is no image")
+    dataset = open_dataset(tmp_path / "data")
+    found = diagnose_dataset(shapes, dataset, tmp_path / "out", remedies=False)
+    assert found.summary.images == 2
+    assert set(found.objects.image_index) == {0, 2}
+    (problem,) = found.summary.problems
+    assert (problem.image_index, problem.image) == (1, "scene_00001.png")
+    assert "scene_00001.png" in problem.message
+    assert found.objects.annotation_id.tolist()[0] == int(dataset[0][1]["ids"][0])
+    assert len(COCO(str(tmp_path / "data" / "annotations.json")).anns) > len(found.objects)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"thresholds": Thresholds(box_score=0.3)}, "other thresholds"),
+        ({"iou": 0.75}, "another IoU"),
+        ({"dataset": ShapesDataset(SCENES, SEED + 1, size=SIZE)}, "another data set"),
+    ],
+)
+def test_a_folder_keeps_to_its_run(
+    run: tuple[Path, DatasetDiagnosis, list[Status]],
+    shapes: Detector,
+    scenes: ShapesDataset,
+    changes: dict[str, Any],
+    said: str,
+) -> None:
+    out, first, _ = run
+    with pytest.raises(ValueError, match=said):
+        diagnose_dataset(shapes, changes.pop("dataset", scenes), out, **changes)
+    assert load_diagnosis(out).summary == first.summary
+    status = read_status(out)
+    assert status is not None
+    assert status.state is State.DONE
+
+
+def test_other_weights_are_another_model(
+    run: tuple[Path, DatasetDiagnosis, list[Status]], scenes: ShapesDataset
+) -> None:
+    other = load_detector("shapes")
+    with torch.no_grad():
+        other.model.rpn.head.cls_logits.bias.add_(1)
+    with pytest.raises(ValueError, match="another model"):
+        diagnose_dataset(other, scenes, run[0])
+
+
+def test_two_runs_do_not_write_into_one_folder(
+    run: tuple[Path, DatasetDiagnosis, list[Status]], shapes: Detector, scenes: ShapesDataset
+) -> None:
+    with locked(run[0]), pytest.raises(ValueError, match="another run is writing there"):
+        diagnose_dataset(shapes, scenes, run[0])
+
+
+def test_categories_that_the_detector_lacks_are_named(scenes: ShapesDataset, tmp_path: Path) -> None:
+    wrapped = Detector.wrap(load_detector("shapes").model, ["circle", "b", "c", "d", "e", "f"])
+    with pytest.raises(ValueError, match="knows no category 'triangle'"):
+        diagnose_dataset(wrapped, scenes, tmp_path)
+
+
+def test_a_detector_without_names_takes_the_data_sets(scenes: ShapesDataset, tmp_path: Path) -> None:
+    unnamed = Detector.wrap(load_detector("shapes").model)
+    found = diagnose_dataset(unnamed, scenes, tmp_path, limit=2, remedies=False)
+    assert set(found.objects.category) <= set(scenes.categories)
+    assert found.summary.found > 0
+
+
+@pytest.mark.parametrize(
+    "changes", [{"iou": 0.0}, {"iou": 1.5}, {"processes": 0}, {"threads": 0}, {"limit": 0}]
+)
+def test_numbers_out_of_range_are_refused(
+    changes: dict[str, Any], shapes: Detector, scenes: ShapesDataset, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        diagnose_dataset(shapes, scenes, tmp_path / "out", **changes)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_part_begins_a_new_line_after_a_torn_one(tmp_path: Path) -> None:
+    for line in ('{"index":1}', '{"index":2}'):
+        writer = PartWriter(tmp_path, "diagnose", 0)
+        writer.write(line)
+        writer.close()
+        (path,) = part_files(tmp_path, "diagnose")
+        path.write_bytes(path.read_bytes() + b'{"index":3,"ima')
+    assert [content["index"] for content in finished(tmp_path, "diagnose")] == [1, 2]
