@@ -5,7 +5,7 @@ Tables are those of `DatasetDiagnosis`: one row for each object, or for each fal
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from detector.explaining.false_positives import TideType
 from detector.explaining.rungs import Rung
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from viz_app.survey import Part
@@ -29,39 +31,45 @@ def objects_of(objects: pd.DataFrame, errors: pd.DataFrame, part: Part | None) -
         errors: a row for each false positive.
         part: one that is made of objects.
     """
-    lost = objects[objects["rung"] != Rung.FOUND.name]
+    lost = _where(objects, objects["rung"] != Rung.FOUND.name)
     if part is None:
         return lost
     if part.kind == "rung":
-        return objects[objects["rung"] == part.value]
+        return _where(objects, objects["rung"] == part.value)
     if part.kind == "mechanism":
-        return objects[objects["mechanism"] == part.value]
+        return _where(objects, objects["mechanism"] == part.value)
     return _missed(objects, errors)
 
 
 def errors_of(errors: pd.DataFrame, part: Part) -> pd.DataFrame:
     """The false positives of a part that is made of them, those of the highest score first."""
-    return errors[errors["tide"] == part.value].sort_values("score", ascending=False, kind="stable")
+    return _where(errors, errors["tide"] == part.value).sort_values("score", ascending=False, kind="stable")
 
 
 def narrowed(rows: pd.DataFrame, category: str | None, size: str | None) -> pd.DataFrame:
     """Rows of one category, and of one size where the rows know their sizes; None does not narrow."""
     if category is not None:
-        rows = rows[rows["category"] == category]
+        rows = _where(rows, rows["category"] == category)
     if size is not None and "size" in rows:
-        rows = rows[rows["size"] == size]
+        rows = _where(rows, rows["size"] == size)
     return rows
+
+
+def _where(rows: pd.DataFrame, mask: Any) -> pd.DataFrame:  # noqa: ANN401 - a column of true and false
+    """The rows for which a mask is true."""
+    return cast("pd.DataFrame", rows[mask])
 
 
 def _missed(objects: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
     """TIDE's Miss: lost objects that no detection of type Cls or Loc means."""
     meant = set()
     of_image = dict(iter(objects.groupby("image_index")))
-    for error in errors[errors["tide"].isin(_MEANING)].itertuples():
+    rows: Iterable[Any] = _where(errors, errors["tide"].isin(_MEANING)).itertuples()
+    for error in rows:
         place = _meant(of_image.get(error.image_index), error)
         if place is not None:
             meant.add(place)
-    return objects[(objects["rung"] != Rung.FOUND.name) & ~objects.index.isin(list(meant))]
+    return _where(objects, (objects["rung"] != Rung.FOUND.name) & ~objects.index.isin(list(meant)))
 
 
 def _meant(objects: pd.DataFrame | None, error: Any) -> int | None:  # noqa: ANN401 - a row of a table
@@ -69,9 +77,11 @@ def _meant(objects: pd.DataFrame | None, error: Any) -> int | None:  # noqa: ANN
     if objects is None:
         return None
     same = objects["category"] == error.category
-    allowed = objects[same if error.tide == TideType.LOC else ~same]
-    ious = _ious(allowed[_CORNERS].to_numpy(float), np.array([error.x1, error.y1, error.x2, error.y2]))
-    return int(allowed.index[ious.argmax()]) if len(ious) and ious.max() > 0 else None
+    allowed = _where(objects, same if error.tide == TideType.LOC else ~same)
+    ious = _ious(
+        np.asarray(allowed[_CORNERS], dtype=float), np.array([error.x1, error.y1, error.x2, error.y2])
+    )
+    return int(allowed.index[int(ious.argmax())]) if len(ious) and ious.max() > 0 else None
 
 
 def _ious(boxes: np.ndarray, box: np.ndarray) -> np.ndarray:

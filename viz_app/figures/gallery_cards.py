@@ -10,6 +10,8 @@ from viz_app.figures.gallery import Card, card_groups, crop_picture, crop_window
 from viz_app.links import Selected
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
     from torch import Tensor
 
@@ -55,8 +57,9 @@ def items_of(
     """
     items = []
     seen: dict[int, Tensor] = {}
-    for row in rows.itertuples():
-        index = int(row.image_index)  # pyright: ignore[reportArgumentType]
+    records: Iterable[Any] = rows.itertuples()
+    for row in records:
+        index = int(row.image_index)
         if index not in seen:
             seen[index] = dataset[index][0]
         name = image_name(dataset, index)
