@@ -4,7 +4,7 @@
 others staying as they are: no value nearer to the present one gives a detection that COCO's matching gives to the
 object. Every remedy is verified by a replay. So that a search ends soon it leaves out: of the proposals that the
 capture did not see all but the `most_rois` nearest to the object (the others' refined boxes would have to come a
-long way), values after 200 replays, and NMS among more than 3,000 candidates of one label. Beyond these bounds a
+long way), values after 100 replays, and NMS among more than 3,000 candidates of one label. Beyond these bounds a
 nearer value may exist, or one where none was found; a remedy is never wrong.
 """
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from detector.tracing.thresholds import Thresholds
 
 # What one search may cost at most, however many values there are.
-MOST_REPLAYS = 200
+MOST_REPLAYS = 100
 MOST_ROIS = 500
 
 
