@@ -200,7 +200,8 @@ def test_every_false_positive_is_told_and_drawn_with_the_object_that_explains_it
     for one in diagnosis.false_positives:
         boxes = false_positive_boxes(diagnosis, one)
         assert torch.equal(boxes[0].box, diagnosis.replay.boxes[one.detection])
-        assert [box.role for box in boxes[1:2]] == [Role.OBJECT] * (one.object is not None)
+        assert boxes[0].role is Role.FALSE
+        assert [box.role for box in boxes[1:2]] == [Role.EXPLAINS] * (one.object is not None)
         assert one.reason in false_positive_story(diagnosis, one)
         assert f"cause: {one.cause}" in false_positive_aside(diagnosis, one)
         assert f"TIDE type: {one.tide}" in false_positive_aside(diagnosis, one)

@@ -77,7 +77,7 @@ def evidence_words(diagnosis: Diagnosis, verdict: Verdict) -> str:
         case FloorEvidence() as floor:
             return f"objectness {floor.score:.3f}, {floor.floor:g} needed"
         case SuppressionEvidence() as suppression:
-            return f"IoU {suppression.iou:.2f} with a stronger one, over {suppression.threshold:g}"
+            return f"IoU {suppression.iou:.2f} with a stronger one"
         case RefinedEvidence() as refined:
             return f"RoI {refined.proposal_iou:.2f}, refined {refined.refined_iou:.2f}"
         case ClassEvidence() as scored:

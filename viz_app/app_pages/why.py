@@ -8,7 +8,6 @@ import streamlit as st
 
 from viz_app import state
 from viz_app.app_pages.why_answer import show_answer
-from viz_app.app_pages.why_causes import show_causes
 from viz_app.app_pages.why_explained import explain_ladder
 from viz_app.app_pages.why_lineage import show_descendants, show_lineage
 from viz_app.app_pages.why_picture import choose_question, show_question
@@ -36,8 +35,6 @@ def render(scene: Scene) -> None:
             return
         show_answer(scene, subject)
     _sections(scene, subject)
-    if subject.false_positive is not None:
-        show_causes(subject.diagnosis)
     with st.expander("What happens here"):
         st.markdown(explain_ladder(subject))
 

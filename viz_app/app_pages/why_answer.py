@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from detector.explaining.ladder_text import story
+from viz_app.app_pages.why_causes import show_causes
 from viz_app.app_pages.why_picture import boxes_of
 from viz_app.app_pages.why_remedy import show_remedy
 from viz_app.figures.evidence_facts import evidence_facts
@@ -32,6 +33,8 @@ def show_answer(scene: Scene, subject: Subject) -> None:
     elif subject.verdict is not None:
         _object(scene, subject, subject.verdict)
     show_remedy(scene, subject)
+    if subject.false_positive is not None:
+        show_causes(subject.diagnosis)
 
 
 def _object(scene: Scene, subject: Subject, verdict: Verdict) -> None:
@@ -45,4 +48,8 @@ def _false_positive(scene: Scene, subject: Subject, one: FalsePositive) -> None:
     diagnosis = subject.diagnosis
     words = literal(false_positive_story(diagnosis, one))
     st.markdown(f"{words} :gray[{literal(false_positive_aside(diagnosis, one))}]")
-    show_ladder(cause_html(one.cause, tiles_of(scene.trace.input.pixels, boxes_of(subject))))
+    show_ladder(
+        cause_html(
+            one.cause, tiles_of(scene.trace.input.pixels, boxes_of(subject), found=subject.object_found)
+        )
+    )

@@ -27,7 +27,7 @@ def show_question(scene: Scene, subject: Subject | None) -> None:
         scene.replay,
         scene.diagnosis,
         () if subject is None else boxes_of(subject),
-        found=subject is not None and subject.found,
+        found=subject is not None and subject.object_found,
         about=None if subject is None else subject.selected,
     )
     key = _label_key(scene)
@@ -39,7 +39,7 @@ def show_question(scene: Scene, subject: Subject | None) -> None:
 
 def choose_question(scene: Scene, known: Sequence[Question], question: Question | None) -> None:
     """A list of everything that can be asked about, and the class of a box that is drawn."""
-    left, right = st.columns(2, gap="small")
+    left, right = st.columns(2, gap="small", vertical_alignment="bottom")
     if question is None:
         left = right
     else:
@@ -71,7 +71,7 @@ def _choose_label(scene: Scene, asked: Asked | None) -> None:
         state.set_widget(key, asked.label)
     state.seed_widget(key, 1)
     st.selectbox(
-        "Class of a box that you draw", range(1, len(names)), key=key, format_func=lambda index: names[index],
+        "Class of a drawn box", range(1, len(names)), key=key, format_func=lambda index: names[index],
         on_change=lambda: _other_label(cast("int", state.widget(key))),
     )  # fmt: skip
 

@@ -99,7 +99,7 @@ def _card(scene: Scene, subject: Subject, answer: Answer, remedy: Remedy) -> Non
             st.markdown(f"**{title_words(remedy)}:** {literal(change_words(remedy))}")
             st.markdown(f":gray[{literal(' '.join(said))}]")
         with button, st.container(key="why-apply" if helps else "why-try"):
-            _apply(remedy, helps=helps)
+            _apply_button(subject, remedy, helps=helps)
         with st.container(horizontal=True, gap="small"):
             if answer.picture is not None:
                 with st.popover("What comes and goes", type="tertiary", icon=":material/image:"):
@@ -110,13 +110,20 @@ def _card(scene: Scene, subject: Subject, answer: Answer, remedy: Remedy) -> Non
             price_on_request(scene, remedy)
 
 
-def _apply(remedy: Remedy, *, helps: bool) -> None:
+def _apply_button(subject: Subject, remedy: Remedy, *, helps: bool) -> None:
     too_many = remedy.after > MOST_CANDIDATES
     st.button(
-        "Apply", key="why.apply", type="primary" if helps else "secondary", width="stretch", on_click=move_sliders,
-        args=(remedy.thresholds,), disabled=too_many,
+        "Apply", key="why.apply", type="primary" if helps else "secondary", width="stretch", on_click=_apply,
+        args=(subject, remedy), disabled=too_many,
         help=f"The sliders go up to {MOST_CANDIDATES:,}." if too_many else "Moves the slider.",
     )  # fmt: skip
+
+
+def _apply(subject: Subject, remedy: Remedy) -> None:
+    """Move the sliders, and stay with the object: what became of it is what one wants to see."""
+    move_sliders(remedy.thresholds)
+    if subject.object is not None:
+        state.select(subject.selected)
 
 
 def _object_words(subject: Subject) -> str:

@@ -53,6 +53,13 @@ class Subject:
         return self.verdict is not None and self.verdict.rung is Rung.FOUND
 
     @property
+    def object_found(self) -> bool:
+        """Whether the object that it is about, or that explains a false positive, was found."""
+        one = self.false_positive
+        verdict = self.verdict if one is None or one.object is None else self.diagnosis.verdict_of(one.object)
+        return verdict is not None and verdict.rung is Rung.FOUND
+
+    @property
     def headline(self) -> str:
         """The question in words."""
         if self.false_positive is not None:

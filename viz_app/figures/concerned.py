@@ -33,12 +33,15 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What a box is to the verdict."""
+    """What a box is to the verdict about an object; the last three, to the cause of a false positive."""
 
     OBJECT = "the object"
     BEFORE = "where its candidate began"
     CANDIDATE = "its best candidate"
     INSTEAD = "seen instead"
+    FALSE = "the false positive"
+    EXPLAINS = "the object that explains it"
+    TRUE = "this object's detection"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,14 +78,14 @@ def concerned_boxes(diagnosis: Diagnosis, verdict: Verdict, name: str = "") -> t
 
 def false_positive_boxes(diagnosis: Diagnosis, one: FalsePositive) -> tuple[Concerned, ...]:
     """The false detection first, then the object that explains it and the detection that this object has."""
-    found = [_detection(diagnosis, Role.CANDIDATE, one.detection, "false: ")]
+    found = [_detection(diagnosis, Role.FALSE, one.detection, "false: ")]
     if one.object is None:
         return tuple(found)
     name = object_name(diagnosis, one.object)
-    found.append(Concerned(Role.OBJECT, f"{name}, IoU {one.iou:.2f}", diagnosis.truth.boxes[one.object]))
+    found.append(Concerned(Role.EXPLAINS, f"{name}, IoU {one.iou:.2f}", diagnosis.truth.boxes[one.object]))
     owner = int(diagnosis.matches.detection_of[one.object])
     if owner >= 0:
-        found.append(_detection(diagnosis, Role.INSTEAD, owner, "true: "))
+        found.append(_detection(diagnosis, Role.TRUE, owner, "true: "))
     return tuple(found)
 
 

@@ -41,7 +41,17 @@ if TYPE_CHECKING:
 
 TILE = 168
 _LEAST_CROP, _MARGIN = 32.0, 0.35
-_COLORS = {Role.OBJECT: LOST, Role.BEFORE: ORANGE, Role.CANDIDATE: ORANGE, Role.INSTEAD: ACCENT}
+_COLORS = {
+    Role.OBJECT: LOST,
+    Role.BEFORE: ORANGE,
+    Role.CANDIDATE: ORANGE,
+    Role.INSTEAD: ACCENT,
+    Role.FALSE: FALSE_POSITIVE,
+    Role.EXPLAINS: LOST,
+    Role.TRUE: ACCENT,
+}
+_DASHED = (Role.OBJECT, Role.EXPLAINS)
+_ORDER = (Role.BEFORE, Role.TRUE, Role.INSTEAD, Role.CANDIDATE, Role.FALSE, Role.OBJECT, Role.EXPLAINS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +93,7 @@ def why_groups(
         about: what is asked about, which is not drawn a second time.
     """
     groups = context_groups(replay, diagnosis, about)
-    for role in (Role.BEFORE, Role.INSTEAD, Role.CANDIDATE, Role.OBJECT):
+    for role in _ORDER:
         members = [one for one in boxes if one.role is role]
         if members:
             groups.append(_role_group(role, members, found=found, about=about))
@@ -176,21 +186,21 @@ def _detections(
 
 
 def _role_group(role: Role, members: Sequence[Concerned], *, found: bool, about: Selected | None) -> BoxGroup:
-    own = role is Role.OBJECT
+    own = role in _DASHED
     words = tuple(one.words for one in members)
     return BoxGroup(
         torch.stack([one.box.cpu() for one in members]), str(role), _color(role, found=found),
         dash="dash" if own else "dot" if role is Role.BEFORE else "solid", width=2.5,
         halo=LIGHT_HALO if own else DARK_HALO, labels=words, hover=words, counted=False,
-        items=(about,) * len(members) if own and about is not None and about.kind == "object" else (),
+        items=(about,) * len(members) if members[0].role in (Role.OBJECT, Role.FALSE) and about is not None else (),
     )  # fmt: skip
 
 
 def _tile_group(one: Concerned, place: Tensor, *, found: bool) -> BoxGroup:
-    dash = "dash" if one.role is Role.OBJECT else "dot" if one.role is Role.BEFORE else "solid"
+    dash = "dash" if one.role in _DASHED else "dot" if one.role is Role.BEFORE else "solid"
     box = (one.box.cpu() - place)[None]
     return BoxGroup(box, one.words, _color(one.role, found=found), dash=dash, width=3, halo=LIGHT_HALO)
 
 
 def _color(role: Role, *, found: bool) -> str:
-    return FOUND if found and role is Role.OBJECT else _COLORS[role]
+    return FOUND if found and role in _DASHED else _COLORS[role]
