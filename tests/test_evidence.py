@@ -20,6 +20,7 @@ from detector.explaining.evidence import (
     RefinedEvidence,
     SuppressionEvidence,
 )
+from detector.explaining.matching import iou_of
 from detector.explaining.reasons import LONGEST, reason_for
 from detector.explaining.rungs import Rung
 from detector.explaining.verdicts import Mechanism, Verdict
@@ -223,6 +224,26 @@ def test_every_rung_and_every_cause_has_its_trace() -> None:
         if isinstance(one := case.evidence, SuppressionEvidence)
     }
     assert len(culprits) == 6
+
+
+@pytest.mark.parametrize("ratio", [0.02, 0.2, 0.4, 0.5, 1.0, 1.7, 2.5, 3.0, 40.0])
+def test_elongated_means_that_no_size_of_anchor_would_fit(ratio: float) -> None:
+    """Against square anchors of every size, centred on the object."""
+    height, width = 20 * ratio**0.5, 20 / ratio**0.5
+    target = torch.tensor([0.0, 0.0, width, height])
+    side = torch.linspace(1, 200, 20_000)
+    best = float(iou_of(torch.stack((side * 0, side * 0, side, side), dim=1), target).max())
+    box = (50 - width / 2, 50 - height / 2, 50 + width / 2, 50 + height / 2)
+    evidence = diagnose(Replayer(hand_trace(Candidate((0, 0, 1, 1)), image_size=(200, 200))), objects(box))
+    shown = evidence.verdicts[0].evidence
+    assert isinstance(shown, FitEvidence)
+    assert shown.misfit == ("elongated" if best < 0.5 else "large")
+
+
+def test_anchors_without_any_height_are_told_about_too() -> None:
+    trace = hand_trace(Candidate((10, 10, 42, 10)))
+    evidence = diagnose(Replayer(trace), objects(HERE)).verdicts[0].evidence
+    assert isinstance(evidence, FitEvidence) and evidence.iou == 0.0 and evidence.misfit == "elongated"
 
 
 def test_the_same_evidence_in_another_network_size() -> None:

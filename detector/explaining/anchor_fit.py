@@ -54,7 +54,8 @@ def anchor_shapes(replay: Replay) -> Tensor:
 
 def _misfit(shapes: Tensor, size: Tensor, nearest: Tensor, iou: float) -> Misfit:
     """Too elongated if no anchor fits at any size; else larger or smaller than the nearest shape."""
-    ratios, ratio = (shapes[:, 0] / shapes[:, 1]).tolist(), float(size[0] / size[1])
+    sides = shapes.clamp(min=1e-6)  # torchvision rounds the sides of tiny anchors to 0
+    ratios, ratio = (sides[:, 0] / sides[:, 1]).tolist(), float(size[0] / size[1])
     apart = min(max(one / ratio, ratio / one) for one in ratios)
     # Two centred boxes whose ratios are q apart have an IoU of at most 1 / (2 sqrt(q) - 1), at equal areas.
     if 1 / (2 * math.sqrt(apart) - 1) < iou:
