@@ -12,9 +12,12 @@ from support.models import random_image, random_truth, shared_detector
 from support.traces import OPEN, Candidate, hand_trace, objects
 from test_replay import random_thresholds
 
-from detector import GroundTruth, Replayer, capture, diagnose
+from detector import Detector, GroundTruth, Replayer, Thresholds, capture, diagnose, load_detector
+from detector.data import ShapesDataset
+from detector.data.items import Sample
 from detector.explaining.price import Price, identities_of, price_between
 from detector.explaining.verdicts import Diagnosis
+from detector.judging.price_on import price_on, prices_on
 
 LOOSE = OPEN.replace(rpn_nms=1.0, box_nms=0.8)
 
@@ -92,7 +95,7 @@ def kinds(diagnosis: Diagnosis) -> Counter[tuple[str, int]]:
     return counted
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 10**6), bound=st.sampled_from([0.3, 0.5]))
 def test_a_price_is_the_set_difference_of_two_replays(seed: int, bound: float) -> None:
     detector = shared_detector("pyramid_per_class")
@@ -129,3 +132,62 @@ def test_diagnoses_of_different_images_or_objects_have_no_price() -> None:
         price_between(diagnose(first, truth), diagnose(second, truth))
     with pytest.raises(ValueError, match="different objects or IoUs"):
         price_between(diagnose(first, truth), diagnose(first, truth, 0.6))
+
+
+@pytest.fixture(scope="module")
+def shapes() -> Detector:
+    return load_detector("shapes")
+
+
+def test_the_price_on_a_data_set_is_the_sum_of_its_images(shapes: Detector) -> None:
+    dataset, before = ShapesDataset(4, seed=3), Thresholds.from_model(shapes.model)
+    after, told = before.replace(box_score=0.2, box_nms=0.7), []
+    price = price_on(shapes, dataset, before, after, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert Thresholds.from_model(shapes.model) == before
+    parts, objects_in_all = [], 0
+    for index in range(4):
+        pixels, target = dataset[index]
+        truth = GroundTruth(target["boxes"], target["labels"])
+        replayer = Replayer(capture(shapes, pixels, truth), shapes)
+        one, other = (diagnose(replayer.replay(which), truth) for which in (before, after))
+        parts.append(price_between(one, other))
+        objects_in_all += len(truth)
+    assert (price.images, price.objects, price.skipped) == (4, objects_in_all, ())
+    for name in ("came_true", "came_false", "went_true", "went_false", "turned_true", "turned_false"):
+        assert getattr(price, name) == sum(len(getattr(part, name)) for part in parts)
+    assert price.came > 0 and price.more_true == sum(part.more_true for part in parts)
+    assert price.more_false == sum(part.more_false for part in parts)
+    assert price.found == tuple((index, one) for index, part in enumerate(parts) for one in part.found)
+    assert len(price.found) - len(price.lost) == price.more_true
+
+
+def test_an_interrupted_price_leaves_the_detector_as_it_was(shapes: Detector) -> None:
+    before = Thresholds.from_model(shapes.model)
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        price_on(shapes, ShapesDataset(2), before, before.replace(box_score=0.1), progress=interrupt)
+    assert Thresholds.from_model(shapes.model) == before
+    assert not shapes.model.rpn._forward_hooks and not shapes.model.rpn._forward_pre_hooks
+    first = next(prices_on(shapes, ShapesDataset(2), before, before.replace(box_score=0.1)))
+    assert first.images == 1
+
+
+class _Broken(ShapesDataset):
+    """The first image cannot be read."""
+
+    def __getitem__(self, index: int) -> Sample:
+        if index == 0:
+            raise OSError("cannot be read")
+        return super().__getitem__(index)
+
+
+def test_an_image_that_cannot_be_read_is_skipped_and_named(shapes: Detector) -> None:
+    before = Thresholds.from_model(shapes.model)
+    price = price_on(shapes, _Broken(2), before, before)
+    assert (price.images, price.skipped, price.came, price.went) == (1, ("image 0",), 0, 0)
+    with pytest.raises(ValueError, match="iou is 0"):
+        price_on(shapes, ShapesDataset(1), before, before, iou=0)
