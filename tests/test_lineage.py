@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 import torch
 from support.models import random_image, random_truth, shared_detector, single_map_detector
@@ -243,6 +244,7 @@ def test_numbers_that_name_nothing_are_refused(index: int) -> None:
             ask(replay, index)
     with pytest.raises(ValueError, match="slot is 3; expected 0 to 2"):
         lineage_of_slot(replay, 3)
+    assert trace_lineage(replay, np.int64(0)) == trace_lineage(replay, 0), "as a table's column holds it"
     nothing = hand_replay(Candidate((0, 0, 9, 9)), box_score=1.0)
     with pytest.raises(ValueError, match="there is no detection"):
         trace_lineage(nothing, 0)

@@ -54,7 +54,8 @@ def test_each_step_says_its_numbers_and_selects_what_it_is_about() -> None:
     ]  # fmt: skip
     said = [" ".join((step.headline, *step.notes)) for step in steps]
     assert f"level {anchor.level}, row {anchor.y}, column {anchor.x}" in said[0]
-    assert f"{proposal.probability:.3f}" in said[1] and f"rank {proposal.level_rank:,} of" in said[1]
+    assert f"{proposal.probability:.3f}" in said[1]
+    assert f"rank {proposal.level_rank:,} of {proposal.level_count:,} on level" in said[1]
     assert f"dw {proposal.deltas[2]:+.2f}" in said[1] and f"proposal {proposal.place}" in said[1]
     assert f"pooled from level {lineage.roi.level}" in said[2]
     assert f"{lineage.slot.score:.3f}" in said[3] and f"dh {lineage.slot.deltas[3]:+.2f}" in said[3]
@@ -119,7 +120,8 @@ def test_descendants_as_table_and_words() -> None:
     )
     table = words.descendants_table(replay, descendants_of(replay, 1))
     assert list(table["category"]) == ["ring", "cross", "bar"]
-    assert list(table["fate"]) == ["suppressed"] * 3 and table["removed by"][0] == "ring 0.70"
+    assert list(table["fate"]) == ["suppressed"] * 3
+    assert list(table["removed by"]) == ["ring 0.70", "cross 0.10", "bar 0.10"]
     assert words.descendants_items(first)[0] == Selected("detection", 0, 1)
     gone = words.descendants_words(descendants_of(replay, 2))
     assert (

@@ -97,12 +97,14 @@ def is_missing_label(agreement: Agreement) -> bool:
 def _refined_overlap(replay: Replay, boxes: Tensor, labels: Tensor) -> Tensor:
     """IoU, float [F, R], of each detection with the refined boxes of its own class."""
     per_class = replay.class_boxes.shape[1] > 1
-    found = boxes.new_zeros((len(boxes), len(replay.class_boxes)))
-    for label in labels.unique().tolist():
-        own = labels == label
-        refined = replay.trace.to_image(replay.class_boxes[:, label if per_class else 0])
-        found[own] = box_iou(boxes[own], refined.float())
-    return found
+    refined = replay.class_boxes[:, labels if per_class else torch.zeros_like(labels)]
+    refined = replay.trace.to_image(refined).float().transpose(0, 1)
+    mine = boxes[:, None]
+    inner = (
+        torch.minimum(refined[..., 2:], mine[..., 2:]) - torch.maximum(refined[..., :2], mine[..., :2])
+    ).clamp(min=0).prod(dim=-1)  # fmt: skip
+    areas = [(one[..., 2:] - one[..., :2]).prod(dim=-1) for one in (refined, mine)]
+    return inner / (areas[0] + areas[1] - inner).clamp(min=1e-9)
 
 
 def _objectness(replay: Replay) -> Tensor:

@@ -164,8 +164,8 @@ def _nearest(replay: Replay, truth: GroundTruth, matches: Matches, false: Tensor
     real = ~truth.crowd
     same = replay.labels.cpu()[false][:, None] == truth.labels
     kinds = (same & real, ~same & real, same & real & (matches.detection_of >= 0))
-    best = [part for kind in kinds for part in _best(quality, kind)]
-    return _Nearest(*best, _best(quality, truth.crowd.expand_as(quality))[1])
+    own, other, used = (_best(quality, kind) for kind in kinds)
+    return _Nearest(*own, *other, *used, _best(quality, truth.crowd.expand_as(quality))[1])
 
 
 def _best(quality: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,8 @@ Shapes: `N` anchors, `R` RoIs, `K` categories with background, `G` objects, `M` 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import operator
+from typing import TYPE_CHECKING, SupportsIndex, cast
 
 import torch
 from torch import Tensor
@@ -47,8 +48,8 @@ def trace_lineage(replay: Replay, detection: int, target: int | None = None) -> 
         ValueError: there is no such detection or object.
     """
     kept = replay.detections.kept
-    _must_be_one_of("detection", detection, len(kept))
-    return lineage_of_slot(replay, int(kept[detection]), target)
+    place = _must_be_one_of("detection", detection, len(kept))
+    return lineage_of_slot(replay, int(kept[place]), target)
 
 
 def lineage_of_slot(replay: Replay, slot: int, target: int | None = None) -> Lineage:
@@ -59,7 +60,7 @@ def lineage_of_slot(replay: Replay, slot: int, target: int | None = None) -> Lin
         slot: index among all R x (K-1) class slots.
         target: as `trace_lineage` takes it.
     """
-    _must_be_one_of("slot", slot, len(replay.detections))
+    slot = _must_be_one_of("slot", slot, len(replay.detections))
     roi = _roi_step(replay, int(replay.roi_of(torch.tensor(slot))))
     anchor = _anchor_of(replay, roi.index)
     step = _slot_steps(replay, roi, [slot])[0]
@@ -81,7 +82,7 @@ def descendants_of(replay: Replay, anchor: int) -> Descendants:
     Raises:
         ValueError: there is no such anchor.
     """
-    _must_be_one_of("anchor", anchor, len(replay.proposals))
+    anchor = _must_be_one_of("anchor", anchor, len(replay.proposals))
     found = (_anchors(replay) == anchor).nonzero().flatten()
     roi = _roi_step(replay, int(found[0])) if len(found) else None
     slots = () if roi is None else _all_slots(replay, roi)
@@ -201,7 +202,7 @@ def _target_step(
 ) -> TargetStep | None:
     truth = trace.ground_truth
     if target is not None:
-        _must_be_one_of("object", target, 0 if truth is None else len(truth))
+        target = _must_be_one_of("object", target, 0 if truth is None else len(truth))
     if truth is None or (target := _nearest(trace, slot) if target is None else target) is None:
         return None
     box = truth.boxes[target]
@@ -229,8 +230,8 @@ def _nearest(trace: Trace, slot: SlotStep) -> int | None:
 
 
 def _iou(first: Tensor, second: Tensor) -> float:
-    pair = [box.detach().cpu().double()[None] for box in (first, second)]
-    return float(box_iou(*pair).nan_to_num()[0, 0])
+    first, second = (box.detach().cpu().double()[None] for box in (first, second))
+    return float(box_iou(first, second).nan_to_num()[0, 0])
 
 
 def _four(values: Tensor) -> Four:
@@ -241,8 +242,11 @@ def _shared(some: Tensor, others: Tensor) -> list[int]:
     return some[torch.isin(some, others.cpu())].tolist()
 
 
-def _must_be_one_of(what: str, index: int, count: int) -> None:
-    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < count:
+def _must_be_one_of(what: str, index: SupportsIndex, count: int) -> int:
+    """The index as a plain number; ValueError where it names none of `count` things."""
+    whole = not isinstance(index, bool) and hasattr(index, "__index__")
+    if not whole or not 0 <= operator.index(index) < count:
         raise ValueError(
             f"{what} is {index!r}; expected 0 to {count - 1}" if count else f"there is no {what}"
         )
+    return operator.index(index)

@@ -34,9 +34,14 @@ def show_lineage(scene: Scene, slot: int, target: int | None = None) -> None:
     """
     lineage = lineage_of_slot(scene.replay, slot, _object_of(scene, slot) if target is None else target)
     steps = lineage_steps(scene.replay, lineage)
-    for number, (column, step) in enumerate(zip(st.columns(len(steps), gap="small"), steps, strict=True)):
+    for column, step in zip(st.columns(len(steps), gap="small"), steps, strict=True):
         with column:
-            _show_step(step, f"{_KEY}.step.{number}")
+            _show_step(step)
+    # A row of their own: all links stand at one height.
+    for number, (column, step) in enumerate(zip(st.columns(len(steps), gap="small"), steps, strict=True)):
+        if step.item is not None:
+            with column:
+                _link(step, step.item, f"{_KEY}.step.{number}")
     _caption(lineage)
     _suppressor_button(scene, lineage)
     if lineage.anchor is not None:
@@ -76,14 +81,12 @@ def _object_of(scene: Scene, slot: int) -> int | None:
     return next((one.object for one in diagnosis.false_positives if one.detection == place), None)
 
 
-def _show_step(step: LineageStep, key: str) -> None:
+def _show_step(step: LineageStep) -> None:
     st.image(step.thumbnail, width="stretch")
-    iou = "" if step.iou is None else f" · IoU {step.iou:.2f}"
-    lines = [f"**{step.title}** {literal(step.headline)}{iou}"]
+    iou = "" if step.iou is None else f" :blue-badge[IoU {step.iou:.2f}]"
+    lines = [f"**{step.title}**{iou}", literal(step.headline)]
     lines += [f":small[:gray[{literal(note)}]]" for note in step.notes if note]
     st.markdown("  \n".join(lines))
-    if step.item is not None:
-        _link(step, step.item, key)
 
 
 def _link(step: LineageStep, item: Selected, key: str) -> None:
@@ -105,8 +108,10 @@ def _caption(lineage: Lineage) -> None:
         if lineage.target is None
         else f"White: object #{lineage.target.object}, which every IoU is with."
     )
-    moved = "Dotted: where the box was one step before. " if lineage.anchor is not None else ""
-    st.caption(f"{moved}{compared} Deltas of the class slot are times the box coder's weights.")
+    st.caption(
+        f"Dotted: where the box was one step before. {compared} Deltas of the class slot are times the box "
+        "coder's weights."
+    )
 
 
 def _suppressor_button(scene: Scene, lineage: Lineage) -> None:

@@ -110,10 +110,10 @@ def _anchor_step(lineage: Lineage, painter: Painter) -> LineageStep | None:
     if anchor is None:
         return None
     return LineageStep(
-        "Anchor", painter.draw(box_group(anchor.box, "anchor", PURPLE)), f"{anchor.index:,}",
+        "Anchor", painter.draw(box_group(anchor.box, "anchor", PURPLE)), f"number {anchor.index:,}",
         (
-            f"level {anchor.level}, row {anchor.y}, column {anchor.x}, kind {anchor.kind}",
-            f"side {anchor.size:.0f} px, height/width {anchor.ratio:.2f}",
+            f"level {anchor.level}, row {anchor.y}, column {anchor.x}",
+            f"kind {anchor.kind}: side {anchor.size:.0f} px", f"height/width {anchor.ratio:.2f}",
         ),
         None if lineage.target is None else lineage.target.anchor_iou,
         Selected("anchor", anchor.index), Stage.ANCHORS,
@@ -130,8 +130,9 @@ def _proposal_step(lineage: Lineage, painter: Painter) -> LineageStep | None:
         painter.draw(box_group(anchor.box, "anchor", PURPLE, "dot"), box_group(step.box, "proposal", _ROI_COLOR)),
         f"objectness {step.probability:.3f}",
         (
-            f"rank {step.level_rank:,} of {step.level_count:,} on its level, {step.rank:,} of all",
-            _delta_words(step.deltas), f"logit {step.objectness:+.2f}, {kept}",
+            f"rank {step.level_rank:,} of {step.level_count:,} on level {anchor.level}",
+            f"rank {step.rank:,} of {step.count:,} overall", *_delta_words(step.deltas),
+            f"logit {step.objectness:+.2f}, {kept}",
         ),
         None if lineage.target is None else lineage.target.proposal_iou,
         Selected("anchor", anchor.index), Stage.PROPOSALS,
@@ -143,8 +144,8 @@ def _roi_step(lineage: Lineage, painter: Painter) -> LineageStep:
     origin = () if roi.object is None else (f"object #{roi.object}, added in training",)
     iou = None if lineage.target is None or lineage.anchor is not None else lineage.target.proposal_iou
     return LineageStep(
-        "RoI", painter.crop(roi.box), f"{roi.index:,}",
-        (f"pooled from level {roi.level}", f"{size_words(roi.box.network)} px, network frame", *origin),
+        "RoI", painter.crop(roi.box), f"number {roi.index:,}",
+        (f"pooled from level {roi.level}", f"{size_words(roi.box.network)} px, network", *origin),
         iou, None if lineage.anchor is None else Selected("anchor", lineage.anchor.index), Stage.CLASS_SLOTS,
     )  # fmt: skip
 
@@ -155,7 +156,8 @@ def _slot_step(replay: Replay, lineage: Lineage, painter: Painter) -> LineageSte
     refined = box_group(slot.after, "refined", ACCENT)
     return LineageStep(
         "Class slot", painter.draw(box_group(slot.before, "RoI", _ROI_COLOR, "dot"), refined),
-        f"{names[slot.label]} {slot.score:.3f}", (", ".join(others[:4]), _delta_words(slot.deltas)),
+        f"{names[slot.label]} {slot.score:.3f}",
+        (", ".join(others[:2]), ", ".join(others[2:4]), *_delta_words(slot.deltas)),
         None if lineage.target is None else lineage.target.refined_iou, _slot_item(lineage), Stage.CLASS_SLOTS,
     )  # fmt: skip
 
@@ -169,7 +171,7 @@ def _end_step(replay: Replay, lineage: Lineage, painter: Painter) -> LineageStep
         notes = (f"by {slot_words(replay, slot.suppressor)}", f"IoU of both {slot.suppressor_iou or 0:.2f}")
         drawn = painter.draw(removed_by, own)
     else:
-        notes = (f"{size_words(slot.after.image)} px, image frame",)
+        notes = (f"{size_words(slot.after.image)} px, image",)
         drawn = painter.draw(own)
     kept = slot.fate is DetectionFate.KEPT
     return LineageStep(
@@ -189,7 +191,7 @@ def slot_words(replay: Replay, slot: int) -> str:
     return f"{replay.trace.categories[int(ledger.labels[slot])]} {float(ledger.scores[slot]):.2f}"
 
 
-def _delta_words(deltas: tuple[float, float, float, float]) -> str:
-    return ", ".join(
-        f"{name} {value:+.2f}" for name, value in zip(("dx", "dy", "dw", "dh"), deltas, strict=True)
-    )
+def _delta_words(deltas: tuple[float, float, float, float]) -> tuple[str, str]:
+    """How far the centre moves, and how much the sides grow."""
+    dx, dy, dw, dh = deltas
+    return f"dx {dx:+.2f}, dy {dy:+.2f}", f"dw {dw:+.2f}, dh {dh:+.2f}"

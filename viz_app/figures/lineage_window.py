@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SIDES = (320, 640)
 """Bounds of a drawing's longer side, px."""
 
-_LEAST_WINDOW, _MARGIN = 48.0, 0.15
+_LEAST_WINDOW, _MARGIN = 28.0, 0.15
 
 
 class Painter:
