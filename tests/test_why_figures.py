@@ -112,7 +112,7 @@ BOXES = {
     Rung.BOX_NMS: {Role.CANDIDATE: RING, Role.INSTEAD: NEAR},
     Rung.BOX_LIMIT: {Role.CANDIDATE: RING},
     Rung.MATCHED_ELSEWHERE: {Role.CANDIDATE: RING, Role.INSTEAD: RING},
-    Rung.FOUND: {Role.INSTEAD: RING},
+    Rung.FOUND: {Role.TRUE: RING},
 }
 
 
@@ -146,7 +146,7 @@ def test_the_picture_draws_everything_else_thin_and_what_is_asked_about_once() -
         for group in why_groups(diagnosis.replay, diagnosis, concerned_boxes(diagnosis, verdict), about=about)
     }
     assert groups["other objects"].items == (Selected("object", 1),)
-    assert groups["the object"].items == (about,) and groups["the object"].color == RED
+    assert groups["the object"].items == () and groups["the object"].color == RED
     assert groups["its best candidate"].color == ORANGE and groups["seen instead"].color == ACCENT
     widths = [group.width for group in groups.values()]
     assert widths == sorted(widths), "what is asked about is drawn last, and wider"

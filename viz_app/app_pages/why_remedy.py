@@ -37,8 +37,8 @@ _STYLE = """<style>
   background: rgba(0, 158, 115, 0.06); }
 .st-key-why-step { border: 1px solid rgba(128, 134, 143, 0.4); border-radius: 0.75rem; padding: 0.9rem 1rem; }
 .st-key-why-remedy p, .st-key-why-step p { margin-bottom: 0.15rem; }
-.st-key-why-apply button { background: #009E73; border-color: #009E73; color: #fff; }
-.st-key-why-apply button:hover { background: #00805D; border-color: #00805D; color: #fff; }
+.st-key-why-good button { background: #009E73; border-color: #009E73; color: #fff; }
+.st-key-why-good button:hover { background: #00805D; border-color: #00805D; color: #fff; }
 </style>"""
 
 
@@ -98,7 +98,7 @@ def _card(scene: Scene, subject: Subject, answer: Answer, remedy: Remedy) -> Non
             said += [] if answer.price is None else [price_words(answer.price, known=answer.known)]
             st.markdown(f"**{title_words(remedy)}:** {literal(change_words(remedy))}")
             st.markdown(f":gray[{literal(' '.join(said))}]")
-        with button, st.container(key="why-apply" if helps else "why-try"):
+        with button, st.container(key="why-good" if helps else "why-try"):
             _apply_button(subject, remedy, helps=helps)
         with st.container(horizontal=True, gap="small"):
             if answer.picture is not None:

@@ -138,7 +138,7 @@ def _evidence_boxes(diagnosis: Diagnosis, verdict: Verdict) -> list[Concerned]:
                 Concerned(Role.INSTEAD, f"matched: {object_name(diagnosis, match.object)}", other),
             ]
     if verdict.detection is not None:
-        return [_detection(diagnosis, Role.INSTEAD, verdict.detection, "found: ")]
+        return [_detection(diagnosis, Role.TRUE, verdict.detection, "found: ")]
     return [] if verdict.slot is None else [_slot(diagnosis, verdict.slot, "best RoI")]
 
 

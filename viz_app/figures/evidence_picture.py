@@ -96,7 +96,7 @@ def why_groups(
     for role in _ORDER:
         members = [one for one in boxes if one.role is role]
         if members:
-            groups.append(_role_group(role, members, found=found, about=about))
+            groups.append(_role_group(role, members, found=found))
     return groups
 
 
@@ -185,14 +185,14 @@ def _detections(
     )  # fmt: skip
 
 
-def _role_group(role: Role, members: Sequence[Concerned], *, found: bool, about: Selected | None) -> BoxGroup:
+def _role_group(role: Role, members: Sequence[Concerned], *, found: bool) -> BoxGroup:
     own = role in _DASHED
     words = tuple(one.words for one in members)
+    # Without items: what is selected would be drawn in one colour and solid, and here the style tells the role.
     return BoxGroup(
         torch.stack([one.box.cpu() for one in members]), str(role), _color(role, found=found),
         dash="dash" if own else "dot" if role is Role.BEFORE else "solid", width=2.5,
         halo=LIGHT_HALO if own else DARK_HALO, labels=words, hover=words, counted=False,
-        items=(about,) * len(members) if members[0].role in (Role.OBJECT, Role.FALSE) and about is not None else (),
     )  # fmt: skip
 
 
