@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import box_what_if, canvas, capture, rpn_what_if, slider, verdicts
+from benchmarks import box_what_if, canvas, capture, dataset_diagnosis, rpn_what_if, slider, verdicts
 
-for benchmark in (capture, box_what_if, rpn_what_if, verdicts, canvas, slider):
+for benchmark in (capture, box_what_if, rpn_what_if, verdicts, dataset_diagnosis, canvas, slider):
     benchmark.run()
