@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from viz_app.figures import catalogue_head, catalogue_input, catalogue_rpn
+from viz_app.figures import catalogue_dataset, catalogue_head, catalogue_input, catalogue_rpn, catalogue_why
 from viz_app.figures.catalogue_parts import Boxes, Entry, Material
 from viz_app.figures.raster import draw_picture
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _SIDES = (256, 1600)
 
 CATALOGUE: dict[str, Entry] = {
-    entry.id: entry for entry in (*catalogue_input.ENTRIES, *catalogue_rpn.ENTRIES, *catalogue_head.ENTRIES)
+    entry.id: entry
+    for part in (catalogue_input, catalogue_rpn, catalogue_head, catalogue_why, catalogue_dataset)
+    for entry in part.ENTRIES
 }
 """Every picture by its id, in the order of the data."""
 
