@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from support.app import calm, counts, open_app, said, slider
 
 from detector.judging.dataset_diagnosis import diagnose_dataset, load_diagnosis
+from detector.judging.status import State, Status, write_status
 from detector.models.zoo import load_detector
 from viz_app import workspace
 from viz_app.job import JOB_FILE, Job
@@ -117,6 +118,22 @@ def test_a_recommendation_moves_the_slider(place: Path) -> None:
     calm(app.run())
     assert slider(app, tried[0].field).value == pytest.approx(tried[0].after)
     assert app.query_params["run"] == JOB.name, "what is shown stays, though a new diagnosis would be another"
+
+
+@pytest.mark.parametrize("state", [State.STOPPED, State.FAILED])
+def test_what_ended_early_can_go_on(place: Path, state: State) -> None:
+    job = Job("shapes:9:1", "shapes", limit=8)
+    folder = place / "diagnoses" / job.name
+    folder.mkdir(exist_ok=True)
+    (folder / JOB_FILE).write_text(job.to_json())
+    message = "the disk is full" if state is State.FAILED else ""
+    write_status(folder, Status(state, 3, 8, None, None, 1, 0.0, message=message))
+    app = open_app("dataset", run=job.name, data=job.dataset)
+    assert "3 of 8 images are finished and kept" in shown(app) and message in shown(app)
+    assert app.button(key="dataset.go_on").label == "Go on" and metrics(app) == {}
+    app.selectbox(key="dataset.run").set_value(JOB.name)
+    assert metrics(calm(app.run()))["Images"] == "7", "another one can be looked at instead"
+    assert app.text_input(key="dataset.source").value == SCENES
 
 
 def test_without_an_image_the_page_opens_too() -> None:

@@ -124,7 +124,7 @@ def _groups(run: ShownRun, groups: dict[str, Group], kind: str) -> None:
 
 
 def _kinds(run: ShownRun) -> None:
-    title, choice = st.columns([0.45, 0.55], vertical_alignment="center")
+    title, choice = st.columns([0.36, 0.64], vertical_alignment="center")
     title.subheader("What kind", anchor=False)
     with choice, st.container(horizontal=True, horizontal_alignment="right"):
         view = st.segmented_control(

@@ -133,7 +133,7 @@ def _button(number: int, card: Card) -> str:
     title, note, place = escape(card.title), escape(card.note), escape(card.place)
     return (
         f'<button type="button" data-card="{number}" aria-label="{title}, {note}, on {place}: open its Why?">'
-        f'<img src="{_uri(card.picture)}" alt="" loading="lazy">'
+        f'<img src="{_uri(card.picture)}" alt="">'
         f'<span class="title">{title}<i>{place}</i></span><span class="note" title="{note}">{note}</span></button>'
     )
 
