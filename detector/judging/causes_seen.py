@@ -70,7 +70,7 @@ class Seen:
 def lost_at(summary: Summary, rungs: tuple[str, ...], objects: pd.DataFrame | None, cause: str = "") -> int:
     """Objects lost at some rungs; with `cause`, only those of that sub-cause, where the rows are there."""
     if cause and objects is not None:
-        return int((objects["rung"].isin(rungs) & (objects["cause"] == cause)).sum())
+        return len(objects.query("rung in @rungs and cause == @cause"))
     return sum(fall.lost for fall in summary.waterfall if fall.rung in rungs)
 
 
@@ -104,7 +104,7 @@ def classes_left_out(summary: Summary, false_positives: pd.DataFrame | None) -> 
         usual = found / objects if objects else 0.0
         if not _far_below(group, usual):
             continue
-        said = None if false_positives is None else int((false_positives["category"] == name).sum())
+        said = None if false_positives is None else false_positives["category"].tolist().count(name)
         never = group.found == 0 and said in (0, None)
         worst = max(group.waterfall, key=lambda fall: fall.lost)
         yield Seen(
@@ -136,8 +136,8 @@ def swapped_classes(
     """Most objects have the box of a detection of another class, and always of the same one: lists out of step."""
     if objects is None or false_positives is None or not len(objects):
         return
-    wrong = false_positives[(false_positives["cause"] == _OTHER_CLASS) & (false_positives["object"] >= 0)]
-    strongest = wrong.sort_values("score", ascending=False).drop_duplicates(["image_index", "object"])
+    wrong = false_positives.query("cause == @_OTHER_CLASS and object >= 0")
+    strongest = wrong.sort_values(by="score", ascending=False).drop_duplicates(["image_index", "object"])
     pairs = strongest.merge(objects, on=["image_index", "object"], suffixes=("_said", "_is"))
     pairs = pairs[pairs["category_said"] != pairs["category_is"]]
     if len(pairs) < _FEWEST or len(pairs) / len(objects) < _MOST:

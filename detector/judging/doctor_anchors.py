@@ -6,7 +6,7 @@ Shapes: `N` anchors, `m` objects that were looked at. Extents are (height, width
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -115,7 +115,7 @@ def input_size(survey: Survey, fits: AnchorFits, model: TwoStageModel) -> Findin
     share, share_unshrunk = float(now.double().mean()), float(unshrunk.double().mean())
     if scale >= _SHRUNK or share < _SOME or share_unshrunk > share / 2:
         return None
-    transform = model.transform
+    transform: Any = model.transform
     return finding_at(
         Severity.ERROR if share >= _MANY else Severity.WARNING, "input_size",
         f"the model resizes images to {scale:.0%} of their size, and {int(now.sum())} of {len(fits)} objects "

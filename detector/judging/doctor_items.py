@@ -72,17 +72,23 @@ def _in_order(entries: Entries) -> tuple[Tensor, Any, Tensor, Tensor, Tensor, Te
 
 
 def _name(dataset: Any, index: int) -> str:  # noqa: ANN401
-    path = getattr(dataset, "image_path", None)
-    return Path(path(index)).name if callable(path) else f"image {index}"
+    path = _path(dataset, index)
+    return f"image {index}" if path is None else path.name
+
+
+def _path(dataset: Any, index: int) -> Path | None:  # noqa: ANN401
+    """The item's file, where the data set says it."""
+    path_of: Any = getattr(dataset, "image_path", None)
+    return None if path_of is None else Path(path_of(index))
 
 
 def _item(dataset: Any, index: int) -> tuple[Looked, Any]:  # noqa: ANN401
     image, target = dataset[index]
-    path = getattr(dataset, "image_path", None)
+    path = _path(dataset, index)
     pixels = image if isinstance(image, Tensor) else read_image(image).pixels
     looked = look_at_pixels(pixels)
-    if callable(path) and Path(path(index)).is_file():
-        stored, flag = header_of(Path(path(index)))
+    if path is not None and path.is_file():
+        stored, flag = header_of(path)
         looked = replace(looked, stored_size=stored, orientation=flag)
     return looked, target
 

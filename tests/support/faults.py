@@ -21,8 +21,8 @@ from detector import Detector, Thresholds, capture, load_detector
 from detector.data import ShapesDataset, write_coco
 from detector.tracing.trace import Trace
 
-WORLD, SCENES = 2026, 16
-TRAINED_ON, LESSONS = 31, 40
+WORLD, SCENES = 2026, 10
+TRAINED_ON, LESSONS = 31, 24
 LEFT_OUT = "star"
 
 
