@@ -139,7 +139,8 @@ def _xywh(box: tuple[float, float, float, float]) -> list[float]:
 
 
 def _prepared(images: Sequence[ImageBoxes], labels: int) -> Any:  # noqa: ANN401
-    truth, found = COCO(), COCO()
+    truth: Any = COCO()
+    found: Any = COCO()
     categories = [{"id": label, "name": str(label)} for label in range(1, labels + 1)]
     numbers = [{"id": image.image} for image in images]
     annotations = list(coco_annotations(images))

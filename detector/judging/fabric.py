@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from lightning.fabric import Fabric
-from lightning.fabric.strategies import DDPStrategy
+from lightning.fabric.strategies.ddp import DDPStrategy
 
 _PATIENCE = timedelta(days=7)
 

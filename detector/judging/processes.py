@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
 from detector.models.detector import Detector
 
@@ -100,7 +100,7 @@ def spawn(
     kind = _kind_of(detector)
     if kind == "cuda" and processes > torch.cuda.device_count():
         raise ValueError(f"{processes} processes need as many GPUs; there are {torch.cuda.device_count()}")
-    fabric = fabric_of(kind, processes, "spawn")
+    fabric: Any = fabric_of(kind, processes, "spawn")
     before = set(multiprocessing.active_children())
     with _packed(detector, job) as parcel, _kept_environment(), _ticking(tick):
         try:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _COUNTS = ("rpn_pre_nms_top_n", "rpn_post_nms_top_n", "box_limit")
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 _MOST = 12
+_COUNTED = ("came_true", "came_false", "went_true", "went_false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +162,12 @@ def recommend(
             for trial, one in zip(usable, each, strict=True)
             if one.detections is not None
         ]
-        counts = [
-            sum(getattr(one, name) for one in each)
-            for name in ("came_true", "came_false", "went_true", "went_false")
-        ]
+        counts = {name: sum(getattr(one, name) for one in each) for name in _COUNTED}
         before = getattr(thresholds, change.field)
         then = judge.averages(changed).AP
-        found.append(Recommendation(change.field, before, change.after, *counts, now, then))
+        found.append(
+            Recommendation(change.field, before, change.after, **counts, AP_before=now, AP_after=then)
+        )
     return tuple(sorted(found, key=lambda one: (-one.gain, one.field, one.after)))
 
 

@@ -168,7 +168,9 @@ def object_row(diagnosis: Diagnosis, verdict: Verdict, truth: Truth, remedy: Rem
     """The row of one object; the remedy only where it brings the object back."""
     detection, mechanism = verdict.detection, verdict.mechanism
     score = None if detection is None else float(diagnosis.replay.scores[detection])
-    helps = remedy is not None and remedy.brings_back
+    change: tuple[str, float | None, float | None] = ("", None, None)
+    if remedy is not None and remedy.brings_back:
+        change = remedy.field, float(remedy.before), float(remedy.after)
     return ObjectRow(
         verdict.object,
         int(diagnosis.truth.ids[verdict.object]),
@@ -183,7 +185,7 @@ def object_row(diagnosis: Diagnosis, verdict: Verdict, truth: Truth, remedy: Rem
         best_score(verdict),
         verdict.reason,
         score,
-        *((remedy.field, float(remedy.before), float(remedy.after)) if helps else ("", None, None)),
+        *change,
     )
 
 
