@@ -85,9 +85,10 @@ def remedy_for(
     """The smallest change of the threshold that lost an object, and what the object then reaches.
 
     Where a value of this threshold brings the object back, the nearest one, with `brings_back`. Where none does,
-    but one gets it past its rung, the nearest that does: `rung` says where it is lost then. None where no
-    threshold lost the object (ANCHOR_FIT, RPN_BOX, ROI_BOX, a box too small, the best-class rule), where it is
-    found, or where no value helps.
+    but one gets it past its rung, that one, and `rung` says where it is lost then: the nearest value that lets a
+    box pass that fits. (A proposal that fits only after its refinement may pass earlier, too weak to be found.)
+    None where no threshold lost the object (ANCHOR_FIT, RPN_BOX, ROI_BOX, a box too small, the best-class rule),
+    where it is found, or where no value helps.
 
     Args:
         replayer: of the trace that was diagnosed; with a detector, or RPN thresholds can be judged only as far
@@ -104,14 +105,27 @@ def remedy_for(
         return None
     trial = Trial(replayer, diagnosis, verdict.object, most_rois)
     search = _SEARCHES[verdict.rung](trial)
+    first: float | None = None
     for value in search.values:
         if trial.finds(**{search.field: value}):
             return _remedy(replayer, diagnosis, search.field, value, verdict.object)
+        first = value if first is None else first
         if trial.spent:
             break
-    value = search.passing()
-    remedy = None if value is None else _remedy(replayer, diagnosis, search.field, value, verdict.object)
-    return remedy if remedy and remedy.rung is not None and remedy.rung > verdict.rung else None
+    return _further(replayer, diagnosis, verdict, search, first)
+
+
+def _further(
+    replayer: Replayer, diagnosis: Diagnosis, verdict: Verdict, search: Search, first: float | None
+) -> Remedy | None:
+    """The nearest value that gets an object past its rung: the first one tried, or that of a box that fits."""
+    present = getattr(diagnosis.replay.thresholds, search.field)
+    values = {value for value in (first, search.passing()) if value is not None}
+    for value in sorted(values, key=lambda value: abs(value - present)):
+        remedy = _remedy(replayer, diagnosis, search.field, value, verdict.object)
+        if remedy is not None and remedy.rung is not None and remedy.rung > verdict.rung:
+            return remedy
+    return None
 
 
 def remedy_against(replayer: Replayer, diagnosis: Diagnosis, false_positive: FalsePositive) -> Remedy | None:
