@@ -70,12 +70,23 @@ class CocoJudge:
         return self._judge.stats
 
     @property
+    def precision(self) -> np.ndarray:
+        """As pycocotools has it: float64 [10 IoU thresholds, 101 recalls, K-1 categories], of all sizes."""
+        assert self._judge is not None
+        return self._judge.eval["precision"][:, :, :, 0, -1]
+
+    @property
+    def recall50(self) -> np.ndarray:
+        """Recall of each category at IoU .50, float64 [K-1]; -1 where there is no object."""
+        assert self._judge is not None
+        return self._judge.eval["recall"][0, :, 0, -1]
+
+    @property
     def by_label(self) -> dict[int, float | None]:
         """AP of each category."""
         if self._judge is None:
             return {}
-        precision = self._judge.eval["precision"][:, :, :, 0, -1]
-        return {label: _mean(precision[:, :, label - 1]) for label in range(1, self._labels + 1)}
+        return {label: _mean(self.precision[:, :, label - 1]) for label in range(1, self._labels + 1)}
 
     def averages(self, changed: Sequence[ImageBoxes] = ()) -> Averages:
         """AP and AP50 of all images, those in `changed` taking the place of the ones with the same number."""
