@@ -108,17 +108,17 @@ def box_frame(survey: Survey) -> Finding | None:
     before = (boxes[:, :2] < -sizes * _SLACK - 1).any(dim=1)
     if int(far.sum()) > _FEW and _share(far) >= _SOME and _share(before) <= _share(far) / 10:
         factor = reach.quantile(0.99, dim=0) if len(reach) >= 100 else reach.amax(dim=0)
-        return _too_large(survey, known, far, factor)
+        return _too_large(survey, known, far, int(before.sum()), factor)
     return _too_small(survey, known, reach)
 
 
-def _too_large(survey: Survey, known: Tensor, far: Tensor, factor: Tensor) -> Finding | None:
+def _too_large(survey: Survey, known: Tensor, far: Tensor, before: int, factor: Tensor) -> Finding | None:
     chosen = known.nonzero().flatten()[far]
     x, y = factor.tolist()
     return _frame_finding(
         survey, chosen, Severity.ERROR,
-        f"{len(chosen)} of {int(known.sum())} boxes leave their image to the right or at the bottom, and none at "
-        f"the other sides: they are in the frame of an image about {x:.2g} times as wide and {y:.2g} times as high",
+        f"{len(chosen)} of {int(known.sum())} boxes leave their image to the right or at the bottom, and {before or 'none'} "
+        f"at the other sides: they are in the frame of an image about {x:.2g} times as wide and {y:.2g} times as high",
         "Scale the boxes by image size / annotated size, or use the images that were annotated.",
     )  # fmt: skip
 
