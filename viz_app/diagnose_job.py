@@ -44,7 +44,7 @@ def diagnose(job: Job, folder: Path) -> None:
     Raises:
         ValueError: the data set, the model or what the folder holds does not fit.
     """
-    from detector.judging.dataset_diagnosis import diagnose_dataset
+    from detector import diagnose_dataset
     from detector.tracing.thresholds import Thresholds
 
     detector = load(job)

@@ -114,12 +114,13 @@ def _say_end(name: str, progress: Progress) -> None:
 
 def _button(wanted: Job | None) -> None:
     """Diagnose, or show what was diagnosed before."""
-    done = wanted is not None and jobs.poll(diagnosis_folder(wanted.name)).state is JobState.DONE
+    progress = Progress(JobState.INTERRUPTED) if wanted is None else jobs.poll(diagnosis_folder(wanted.name))
+    done, at_work = progress.state is JobState.DONE, progress.is_alive
     shown = wanted is not None and survey().run == wanted.name
     st.button(
-        "Show its diagnosis" if done else "Diagnose",
+        "Show its diagnosis" if done or at_work else "Diagnose",
         key="dataset.diagnose", type="primary", icon=":material/troubleshoot:", width="stretch",
-        disabled=wanted is None or (done and shown), on_click=_start, args=(wanted,),
+        disabled=wanted is None or ((done or at_work) and shown), on_click=_start, args=(wanted,),
     )  # fmt: skip
 
 
@@ -177,7 +178,9 @@ def _shown(wanted: Job | None) -> str | None:
     own = wanted.name if wanted is not None and wanted.name in names else None
     shown = asked or own
     if shown != survey().run:
-        look_at(run=shown)  # it stays, though the sliders move on: from then on they ask for another diagnosis
+        look_at(
+            run=shown
+        )  # it stays, though the sliders move on: from then on they ask for another diagnosis
     if [name for name in names if name != shown]:
         state.set_widget(_SHOWN, shown)
         st.selectbox(
