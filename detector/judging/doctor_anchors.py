@@ -77,8 +77,10 @@ def anchor_fits(
     boxes = survey.boxes
     usable = ~survey.crowd & (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
     parts: list[tuple[Tensor, ...]] = []
-    for index, image in enumerate(survey.images):
-        rows = (usable & (survey.image_of == index)).nonzero().flatten()
+    chosen = usable.nonzero().flatten()
+    chosen = chosen[survey.image_of[chosen].argsort(stable=True)]
+    counted = torch.bincount(survey.image_of[chosen], minlength=len(survey.images)).tolist()
+    for index, (image, rows) in enumerate(zip(survey.images, chosen.split(counted), strict=True)):
         if image.size is not None and len(rows):
             placed = grids.place(image.size, boxes[rows])
             quality = box_iou(placed.boxes, placed.grid.anchors)

@@ -117,8 +117,9 @@ def _too_large(survey: Survey, known: Tensor, far: Tensor, before: int, factor: 
     x, y = factor.tolist()
     return _frame_finding(
         survey, chosen, Severity.ERROR,
-        f"{len(chosen)} of {int(known.sum())} boxes leave their image to the right or at the bottom, and {before or 'none'} "
-        f"at the other sides: they are in the frame of an image about {x:.2g} times as wide and {y:.2g} times as high",
+        f"{len(chosen)} of {int(known.sum())} boxes leave their image to the right or at the bottom, and "
+        f"{before or 'none'} at the other sides: they are in the frame of an image about {x:.2g} times as wide and "
+        f"{y:.2g} times as high",
         "Scale the boxes by image size / annotated size, or use the images that were annotated.",
     )  # fmt: skip
 
