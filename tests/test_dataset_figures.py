@@ -260,6 +260,8 @@ def test_recommendations_as_rows_and_as_thresholds(diagnosis: DatasetDiagnosis) 
     table = recommendation_table(tried)
     assert isinstance(table, pd.DataFrame)
     assert list(table["true"]) == ["+4 −3", "±0"] and list(table["false"]) == ["+52 −9", "±0"]
-    assert list(table["change"]) == ["0.5 → 0.6", "10 → 40"] and list(table["gain"]) == pytest.approx([0.02, 0.0])
+    assert list(table["change"]) == ["0.5 → 0.6", "10 → 40"] and list(table["gain"]) == pytest.approx(
+        [0.02, 0.0]
+    )
     changed = changed_thresholds(diagnosis.summary.thresholds, tried[1])
     assert changed.box_limit == 40 and isinstance(changed.box_limit, int)

@@ -57,6 +57,7 @@ def choose_scene(box: DeltaGenerator) -> Scene | None:
     """
     state.follow_history()
     clear_tables()
+    resources.desk().clear()
     with st.sidebar:
         wanted = choose_detector()
         questions = st.container()

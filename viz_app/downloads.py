@@ -1,13 +1,18 @@
-"""Download buttons: each file is made when its button is clicked, so that pages stay quick."""
+"""Download buttons: each file is made when its button is clicked, so that pages stay quick.
+
+Streamlit keeps what a button would call for minutes after its session has ended: images and traces are held weakly.
+"""
 
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+from weakref import ReferenceType
 
 import pandas as pd
 import streamlit as st
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from detector.tracing.trace import Trace
     from viz_app.figures.picture import BoxGroup
 
+Held = TypeVar("Held")
 _TABLES = "tables to download"
 
 
@@ -61,7 +67,7 @@ def offer(key: str, pixels: Tensor, groups: Sequence[BoxGroup], overlay: Tensor 
     """
     shelf: _Shelf = state.remembered(_TABLES, _Shelf())
     with st.popover("Download", icon=":material/download:", type="tertiary"):
-        shown = (key, pixels, groups, overlay)
+        shown = (key, weakref.ref(pixels), groups, overlay)
         _button("Picture (PNG)", "png", key, "image/png", partial(_png, *shown))
         _button("Figure (HTML, with hover)", "html", key, "text/html", partial(_html, *shown))
         for name in shelf.beside:
@@ -96,7 +102,7 @@ def offer_trace(trace: Trace) -> None:
     name = re.sub(r"[^\w.-]+", "_", Path(trace.input.name).stem) or "image"
     st.download_button(
         "save this trace",
-        lambda: _trace(trace),
+        partial(_trace, weakref.ref(trace)),
         f"{name}.trace",
         "application/octet-stream",
         key="download.trace",
@@ -116,16 +122,20 @@ def _button(
 
 
 # Imported when a button is clicked: drawing and plotly's own script are of no use before.
-def _png(title: str, pixels: Tensor, groups: Sequence[BoxGroup], overlay: Tensor | None) -> bytes:
+def _png(
+    title: str, pixels: ReferenceType[Tensor], groups: Sequence[BoxGroup], overlay: Tensor | None
+) -> bytes:
     from viz_app.figures.exports import picture_sheet, sheet_png
 
-    return sheet_png(picture_sheet(_title(title), pixels, groups, overlay))
+    return sheet_png(picture_sheet(_title(title), _alive(pixels), groups, overlay))
 
 
-def _html(title: str, pixels: Tensor, groups: Sequence[BoxGroup], overlay: Tensor | None) -> bytes:
+def _html(
+    title: str, pixels: ReferenceType[Tensor], groups: Sequence[BoxGroup], overlay: Tensor | None
+) -> bytes:
     from viz_app.figures.exports import picture_sheet, sheet_page
 
-    return sheet_page(picture_sheet(_title(title), pixels, groups, overlay))
+    return sheet_page(picture_sheet(_title(title), _alive(pixels), groups, overlay))
 
 
 def _csv(shelf: _Shelf, name: str) -> bytes:
@@ -140,10 +150,17 @@ def _chart(figure: go.Figure) -> bytes:
     return chart_page(figure)
 
 
-def _trace(trace: Trace) -> bytes:
+def _trace(trace: ReferenceType[Trace]) -> bytes:
     from viz_app.figures.exports import trace_bytes
 
-    return trace_bytes(trace)
+    return trace_bytes(_alive(trace))
+
+
+def _alive(reference: ReferenceType[Held]) -> Held:
+    held = reference()
+    if held is None:
+        raise ValueError("The image is not open any more; choose it again and download then")
+    return held
 
 
 def _title(key: str) -> str:

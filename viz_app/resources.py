@@ -105,6 +105,12 @@ def opened(image: ImageChoice) -> Replayer:
     return _opened(f"{image.name}|{image.sha256}", image)
 
 
+@st.cache_resource(scope="session", show_spinner=False)
+def desk() -> dict[str, tuple[tuple[object, ...], dict[str, object]]]:
+    """What the parts of the present page were drawn with, by name; gone when the session ends."""
+    return {}
+
+
 @st.cache_resource(show_spinner=False)
 def scenes() -> tuple[ImageChoice, ...]:
     """The bundled scenes."""

@@ -196,7 +196,7 @@ class FilterRules:
         return BoxCoder(self.box_weights, self.delta_clip)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Trace:
     """Everything one image went through; made by `capture` or `recording`, or loaded from a file.
 

@@ -11,6 +11,7 @@ from viz_app.app_pages.backbone_explained import explain_backbone
 from viz_app.app_pages.backbone_maps import feature_maps
 from viz_app.app_pages.backbone_weights import weights
 from viz_app.app_pages.charts import show_chart
+from viz_app.app_pages.fragments import fragment
 from viz_app.app_pages.parts import image_key, linked_table, show_picture, with_model
 from viz_app.figures import input_image as figures
 from viz_app.figures.feature_maps import colorize, finite_range, viridis_scale_html
@@ -33,7 +34,7 @@ def render(scene: Scene) -> None:
 
 
 # A fragment: choosing a view, a map or a channel draws this page again and nothing else.
-@st.fragment
+@fragment
 def _stage(scene: Scene) -> None:
     view = st.segmented_control(
         "View",

@@ -10,7 +10,9 @@ from detector.tracing.cells import cell_with_number
 from viz_app import state
 from viz_app.app_pages.backbone_cell import chosen_cell, select_cell, tell_cell
 from viz_app.app_pages.charts import show_chart
+from viz_app.app_pages.fragments import fragment
 from viz_app.app_pages.parts import show_picture
+from viz_app.app_pages.thumbnails import show_thumbnail
 from viz_app.figures.activations import (
     activation_histograms,
     activation_table,
@@ -86,7 +88,7 @@ def feature_maps(scene: Scene) -> None:
 
 
 # A fragment of its own: another cell leaves the other maps, channels and charts as they are.
-@st.fragment
+@fragment
 def _one_map(scene: Scene, one: NamedMap, shown: Reduction | int, opacity: float) -> None:
     """The map over the image, with a cell and its receptive field; the numbers of the cell beside it."""
     values = _shown_values(one, shown)
@@ -166,7 +168,7 @@ def _thumbnails(maps: tuple[NamedMap, ...]) -> None:
         st.subheader("From stage to stage", anchor=False)
         for column, one in zip(st.columns(max(len(maps), _FEWEST_COLUMNS)), maps, strict=False):
             with column:
-                st.image(thumbnail(reduce_channels(one.values, "norm")), width="stretch")
+                show_thumbnail(thumbnail(reduce_channels(one.values, "norm")))
                 st.caption(f"**{one.label}** {shape_words(one.values.shape)}")
         st.caption("Norm over all channels, each map in its own range; the padding is shown too.")
 

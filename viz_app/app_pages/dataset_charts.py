@@ -38,7 +38,9 @@ def show_numbers(run: ShownRun) -> None:
         ("AP", _ap(summary.coco.AP), None, "COCO's, over IoU 0.50 to 0.95, of what the thresholds let through."),
         ("AP50", _ap(summary.coco.AP50), None, "COCO's average precision at IoU 0.50."),
     )  # fmt: skip
-    for column, (label, value, delta, about) in zip(st.columns([0.9, 0.9, 1, 1.3, 0.9, 0.9]), numbers, strict=True):
+    for column, (label, value, delta, about) in zip(
+        st.columns([0.9, 0.9, 1, 1.3, 0.9, 0.9]), numbers, strict=True
+    ):
         column.metric(
             label,
             value,

@@ -16,6 +16,7 @@ from viz_app.app_pages import (
     fast_rcnn_training,
 )
 from viz_app.app_pages.fast_rcnn_explained import explain_fast_rcnn
+from viz_app.app_pages.fragments import fragment
 from viz_app.app_pages.parts import show_picture
 from viz_app.app_pages.shown import Shown
 
@@ -61,7 +62,7 @@ def render(scene: Scene) -> None:
 
 
 # A fragment: choosing a view, a RoI or a channel draws this page again and nothing else.
-@st.fragment
+@fragment
 def _stage(scene: Scene) -> None:
     name = st.segmented_control(
         "View",

@@ -9,8 +9,10 @@ import streamlit as st
 from detector.explaining.sweeps import nms_curve, score_curve
 from viz_app import state
 from viz_app.app_pages.charts import show_chart
+from viz_app.app_pages.fragments import fragment
 from viz_app.app_pages.full_network_heads import show_keypoints, show_masks
 from viz_app.app_pages.full_network_model import show_model
+from viz_app.app_pages.thumbnails import show_thumbnail
 from viz_app.figures.match_matrix import MOST_DETECTIONS, matrix_figure, picked_item
 from viz_app.figures.path import Step, path_steps
 from viz_app.figures.score_tables import class_table, score_figure
@@ -41,7 +43,7 @@ _CLASS_COLUMNS = {
 
 
 # A fragment: another view draws this part of the page again and nothing else.
-@st.fragment
+@fragment
 def show_views(scene: Scene, selected: Selected | None) -> None:
     """One of the views that the model and the image have.
 
@@ -84,7 +86,7 @@ def _path(scene: Scene) -> None:
 def _step(step: Step) -> None:
     from viz_app.shell import page_of  # the shell imports pages when they are opened
 
-    st.image(step.thumbnail, width="stretch")
+    show_thumbnail(step.thumbnail)
     count = f"  \n:small[{literal(step.count)}]" if step.count else ""
     st.markdown(f"**{step.title}**{count}  \n:small[:gray[{literal(step.note)}]]")
     page = None if step.stage is Stage.DETECTIONS else page_of(step.stage)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from viz_app.app_pages.fragments import fragment
 from viz_app.app_pages.parts import show_picture
 from viz_app.app_pages.rpn_anchors import anchors_view
 from viz_app.app_pages.rpn_explained import explain_rpn
@@ -36,7 +37,7 @@ def render(scene: Scene) -> None:
 
 
 # A fragment: choosing a view, a level or a row draws this page again and nothing else.
-@st.fragment
+@fragment
 def _stage(scene: Scene) -> None:
     left, right = st.columns([0.46, 0.54], gap="small")
     with right, st.container(border=True, height="stretch"):

@@ -8,6 +8,7 @@ import streamlit as st
 
 from viz_app import resources, state
 from viz_app.app_pages.dataset_choice import DEFAULT_DATA, survey
+from viz_app.app_pages.fragments import fragment
 from viz_app.figures.remedy_words import dataset_price_words
 from viz_app.problems import as_sentence, literal
 
@@ -27,7 +28,7 @@ def price_on_request(scene: Scene, remedy: Remedy) -> None:
 
 
 # A fragment of its own: the work leaves the rest of the page as it is.
-@st.fragment
+@fragment
 def _form(scene: Scene, remedy: Remedy) -> None:
     state.seed_widget(_SOURCE, survey().data or DEFAULT_DATA)
     source = st.text_input(

@@ -8,6 +8,7 @@ import streamlit as st
 import torch
 
 from detector.explaining.logits import AnyLogit, ClassLogit, ObjectnessLogit
+from viz_app.app_pages.fragments import fragment
 from viz_app.app_pages.parts import show_picture, with_model
 from viz_app.app_pages.why_occlusion import choose_shown, offer_occlusion
 from viz_app.app_pages.why_saliency_facts import (
@@ -99,7 +100,7 @@ def logits_about(
 
 
 # A fragment of its own: another logit leaves the rest of the page as it is.
-@st.fragment
+@fragment
 def _section(scene: Scene, logits: dict[str, AnyLogit]) -> None:
     top = st.container(horizontal=True, vertical_alignment="center")
     with top:

@@ -5,12 +5,15 @@ Boxes are in the **image** frame; a thumbnail is uint8 RGB [h, w, 3].
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from detector.tracing.filters import DetectionFate
 from viz_app.figures.feature_maps import colorize, reduce_channels
@@ -23,11 +26,9 @@ from viz_app.figures.strip import Stage
 from viz_app.figures.words import plural, shape_words
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from detector.explaining.verdicts import Diagnosis
     from detector.tracing.replay import Replay
-    from detector.tracing.trace import Trace
+    from detector.tracing.trace import BackboneStage, RpnStage, Trace
 
 SIDE = 280
 """Longer side of a thumbnail at most, px; images are enlarged by whole factors."""
@@ -56,12 +57,39 @@ class Step:
 
 def path_steps(replay: Replay, diagnosis: Diagnosis | None = None) -> tuple[Step, ...]:
     """Image, network input, one level's map, its objectness, proposals, refined boxes, detections."""
-    trace, level = replay.trace, loudest_level(replay.trace)
+    trace = replay.trace
     pixels = trace.input.pixels
-    plain = _boxes(pixels, [])
-    truth = trace.ground_truth
     proposals = trace.to_image(replay.proposals.boxes[replay.proposals.kept])
     over = _over_the_score(replay)
+    steps = (
+        Step(
+            "Proposals", _boxes(pixels, [_group(proposals, "proposals", SKY)]),
+            plural(len(proposals), "proposal"), _shown(len(proposals), "best"), Stage.PROPOSALS,
+        ),
+        Step(
+            "Refined boxes", _boxes(pixels, [_group(over, "over the score", ACCENT)]),
+            plural(len(over), "slot"), f"score > {replay.thresholds.box_score:g}; {_shown(len(over), 'best')}",
+            Stage.CLASS_SLOTS,
+        ),
+        Step(
+            "Detections", _boxes(pixels, overview_groups(replay, diagnosis)),
+            plural(len(replay.labels), "detection"), _outcome(replay, diagnosis), Stage.DETECTIONS,
+        ),
+    )  # fmt: skip
+    return (*_before_the_filters(trace), *steps)
+
+
+# By the image's pixels, which live as long as anyone looks: no threshold changes these steps.
+_KNOWN: MutableMapping[Tensor, tuple[RpnStage, BackboneStage, tuple[Step, ...]]] = WeakIdKeyDictionary()
+
+
+def _before_the_filters(trace: Trace) -> tuple[Step, ...]:
+    """Image, network input, one level's map and its objectness."""
+    known = _KNOWN.get(trace.input.pixels)
+    if known is not None and known[0] is trace.rpn and known[1] is trace.backbone:
+        return known[2]
+    level, pixels, truth = loudest_level(trace), trace.input.pixels, trace.ground_truth
+    plain = _boxes(pixels, [])
     maps = list(trace.backbone.pyramid.values())
     steps = [
         Step(
@@ -81,25 +109,13 @@ def path_steps(replay: Replay, diagnosis: Diagnosis | None = None) -> tuple[Step
                 f"level {level}: {shape_words(maps[level].shape)}, energy over channels", Stage.PYRAMID,
             )
         )  # fmt: skip
-    steps += [
+    steps.append(
         Step(
             "Objectness", _boxes(pixels, [], objectness_overlay(trace, level)),
             plural(len(trace.rpn.anchors), "anchor"), f"level {level}: best of each cell", Stage.ANCHORS,
-        ),
-        Step(
-            "Proposals", _boxes(pixels, [_group(proposals, "proposals", SKY)]),
-            plural(len(proposals), "proposal"), _shown(len(proposals), "best"), Stage.PROPOSALS,
-        ),
-        Step(
-            "Refined boxes", _boxes(pixels, [_group(over, "over the score", ACCENT)]),
-            plural(len(over), "slot"), f"score > {replay.thresholds.box_score:g}; {_shown(len(over), 'best')}",
-            Stage.CLASS_SLOTS,
-        ),
-        Step(
-            "Detections", _boxes(pixels, overview_groups(replay, diagnosis)),
-            plural(len(replay.labels), "detection"), _outcome(replay, diagnosis), Stage.DETECTIONS,
-        ),
-    ]  # fmt: skip
+        )
+    )  # fmt: skip
+    _KNOWN[trace.input.pixels] = trace.rpn, trace.backbone, tuple(steps)
     return tuple(steps)
 
 
