@@ -18,7 +18,7 @@ from detector.judging.parts import part_files
 from detector.judging.status import State, read_status
 from detector.judging.summary import Problem
 from viz_app import cli
-from viz_app.diagnosing import summary_text
+from viz_app.commands.diagnose import summary_text
 
 
 def test_a_data_set_is_told_as_a_table_and_as_json(

@@ -25,7 +25,7 @@ from viz_app.figures.oracle import oracle_figure
 from viz_app.figures.palette import FALSE_POSITIVE, LOST, rgba
 from viz_app.figures.tide import tide_figure
 from viz_app.figures.waterfall import MOST_GROUPS, groups_figure, waterfall_figure, worst_first
-from viz_app.kept_reports import KeptDetection, KeptReports
+from viz_app.jobs.kept_reports import KeptDetection, KeptReports
 from viz_app.survey import NAMES, Part, Survey
 
 SCENES = "shapes:6:3"

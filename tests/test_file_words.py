@@ -10,7 +10,7 @@ import torch
 from support.checkpoints import MOBILE, mobile, refusal
 
 from detector.models.zoo import load_detector
-from viz_app.file_words import (
+from viz_app.sidebar.file_words import (
     FileWords,
     anchor_sizes_from_text,
     asked_for,

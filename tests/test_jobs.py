@@ -12,9 +12,10 @@ import pytest
 
 from detector.judging.dataset_diagnosis import load_diagnosis
 from detector.judging.parts import finished, part_files
-from viz_app import jobs, workspace
-from viz_app.job import JOB_FILE, PROBLEM_FILE, Job, written
-from viz_app.jobs import PROCESS_FILE, JobState
+from viz_app.jobs import processes as jobs
+from viz_app.jobs import workspace
+from viz_app.jobs.job import JOB_FILE, PROBLEM_FILE, Job, written
+from viz_app.jobs.processes import PROCESS_FILE, JobState
 
 PATIENCE = 240
 

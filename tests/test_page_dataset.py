@@ -12,8 +12,8 @@ from support.app import calm, counts, open_app, said, slider
 from detector.judging.dataset_diagnosis import diagnose_dataset, load_diagnosis
 from detector.judging.status import State, Status, write_status
 from detector.models.zoo import load_detector
-from viz_app import workspace
-from viz_app.job import JOB_FILE, Job
+from viz_app.jobs import workspace
+from viz_app.jobs.job import JOB_FILE, Job
 
 pytestmark = pytest.mark.usefixtures("fresh_caches")
 

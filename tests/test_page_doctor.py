@@ -13,9 +13,9 @@ from support.app import calm, open_app, said
 
 from detector.judging.doctor import examine
 from detector.models.zoo import load_detector
-from viz_app import workspace
 from viz_app.app_pages.doctor import finding_table
 from viz_app.bundled import sample_images_folder
+from viz_app.jobs import workspace
 
 pytestmark = pytest.mark.usefixtures("fresh_caches")
 

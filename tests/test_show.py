@@ -15,8 +15,9 @@ from support.models import random_image, random_truth, shared_detector, single_m
 
 from detector import Replay, Replayer, Thresholds, Trace, capture, diagnose
 from detector.data.images import read_image
-from viz_app import cli, looking
+from viz_app import cli
 from viz_app.bundled import sample_images_folder
+from viz_app.commands import looking
 from viz_app.figures.strip import strip_of
 from viz_app.figures.strip_html import strip_text
 from viz_app.scenes import annotations_of, bundled_scenes

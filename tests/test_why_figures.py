@@ -36,8 +36,8 @@ from viz_app.figures.remedy_words import (
     title_words,
 )
 from viz_app.figures.why_words import aside, covered_by, false_positive_aside, false_positive_story
-from viz_app.knobs import BOX_KNOBS, RPN_KNOBS
 from viz_app.links import Selected
+from viz_app.sidebar.knobs import BOX_KNOBS, RPN_KNOBS
 
 LADDER = list(Rung)[:-1]
 

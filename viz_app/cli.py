@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
-from viz_app import asking_why, diagnosing, examining, looking
+from viz_app.commands import diagnose, doctor, looking, why
 
 USAGE_ERROR = 2
 
@@ -51,19 +51,19 @@ COMMANDS: dict[str, Command] = {
     "app": Command("open the app in a browser", _app_options, _app),
     "show": Command("draw a stage of one image as PNG or HTML", looking.show_options, looking.show),
     "why": Command(
-        "say at which step each object was lost, and what would bring it back",
-        asking_why.why_options,
-        asking_why.why,
+        "say where each object was lost, and its remedy",
+        why.why_options,
+        why.why,
     ),
     "diagnose": Command(
-        "say for a whole data set where its objects are lost, and what would help",
-        diagnosing.diagnose_options,
-        diagnosing.diagnose,
+        "the same for a whole data set, as tables",
+        diagnose.diagnose_options,
+        diagnose.diagnose,
     ),
     "doctor": Command(
-        "say what is wrong with a data set and a model, before anything is trained",
-        examining.doctor_options,
-        examining.doctor,
+        "find what is wrong with a data set and a model",
+        doctor.doctor_options,
+        doctor.doctor,
     ),
     "trace": Command(
         "capture one image into a file that the app opens", looking.trace_options, looking.trace

@@ -12,17 +12,17 @@ from detector.explaining.survival import one_object
 from detector.tracing.capture import STAGES
 from detector.tracing.thresholds import Thresholds
 from viz_app import resources, state
-from viz_app.asking import ask_for_words
-from viz_app.choosing import REFUSED, choose_detector, choose_image
 from viz_app.downloads import clear_tables, offer_trace
-from viz_app.fetching import fetch
-from viz_app.knobs import threshold_sliders
 from viz_app.links import DEFAULT_MODEL
 from viz_app.problems import recorded_words, show_notice, show_problem
 from viz_app.recorded import replay_as_recorded
 from viz_app.resources import DetectorSpec
 from viz_app.scene import Scene
 from viz_app.scenes import ImageChoice
+from viz_app.sidebar.asking import ask_for_words
+from viz_app.sidebar.choosing import REFUSED, choose_detector, choose_image
+from viz_app.sidebar.fetching import fetch
+from viz_app.sidebar.knobs import threshold_sliders
 from viz_app.stage_line import stage_line
 
 if TYPE_CHECKING:

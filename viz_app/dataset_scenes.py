@@ -12,7 +12,7 @@ import cv2
 
 from detector.data.coco import find_annotation_file
 from detector.data.datasets import ground_truth_of
-from viz_app.job import short_name, written
+from viz_app.jobs.job import short_name, written
 from viz_app.scenes import Annotations, ImageChoice, digest
 
 if TYPE_CHECKING:

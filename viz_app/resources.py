@@ -21,11 +21,11 @@ from detector.models.families import TORCHVISION_NAMES
 from detector.models.zoo import detector_names, load_detector
 from detector.tracing.trace_file import parse_trace
 from viz_app.dataset_scenes import annotations_written, item_choice
-from viz_app.file_words import FileWords
-from viz_app.job import written
-from viz_app.kept_reports import KeptReports
+from viz_app.jobs.job import written
+from viz_app.jobs.kept_reports import KeptReports
 from viz_app.memory import trim_soon
 from viz_app.scenes import ImageChoice, bundled_scenes
+from viz_app.sidebar.file_words import FileWords
 
 if TYPE_CHECKING:
     from collections.abc import Callable

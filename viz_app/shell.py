@@ -11,12 +11,12 @@ import streamlit as st
 
 from viz_app import state
 from viz_app.brand import ICON, LOGO, STYLE
+from viz_app.components.strip import show_strip
 from viz_app.controls import choose_scene
 from viz_app.figures.strip import Stage, strip_of
 from viz_app.figures.strip_html import strip_html
 from viz_app.links import Selected
 from viz_app.problems import cautions, show_notice
-from viz_app.strip_component import show_strip
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from viz_app.file_words import FileWords
 from viz_app.links import Asked, Choice, Selected, from_query, is_of_link, to_query
+from viz_app.sidebar.file_words import FileWords
 
 Value = TypeVar("Value")
 

@@ -10,7 +10,7 @@ from detector.explaining.false_positives import TideType
 from detector.explaining.rungs import Rung
 from detector.explaining.verdicts import Mechanism
 from viz_app.figures.words import rung_name
-from viz_app.workspace import is_name
+from viz_app.jobs.workspace import is_name
 
 _LONGEST = 500
 PartKind = Literal["rung", "mechanism", "tide"]

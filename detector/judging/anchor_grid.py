@@ -84,7 +84,8 @@ class AnchorGrids:
             except Exception:  # a transform of the user's own may look at the pixels
                 inputs, targets = self._model.transform([torch.zeros((3, *size))], [{"boxes": boxes.float()}])
         padded = (int(inputs.tensors.shape[-2]), int(inputs.tensors.shape[-1]))
-        return Placed(self._grid(padded), targets[0]["boxes"], tuple(map(int, inputs.image_sizes[0])))
+        height, width = inputs.image_sizes[0]
+        return Placed(self._grid(padded), targets[0]["boxes"], (int(height), int(width)))
 
     def _grid(self, padded: Size) -> AnchorGrid:
         if padded not in self._known:

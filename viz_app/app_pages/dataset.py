@@ -14,9 +14,9 @@ from viz_app.app_pages.dataset_gallery import show_gallery_card
 from viz_app.app_pages.dataset_run import choose_run, show_progress
 from viz_app.app_pages.dataset_shown import ShownRun
 from viz_app.figures.words import plural
-from viz_app.jobs import job_of
+from viz_app.jobs.processes import job_of
+from viz_app.jobs.workspace import diagnosis_folder
 from viz_app.problems import as_sentence, literal
-from viz_app.workspace import diagnosis_folder
 
 if TYPE_CHECKING:
     from viz_app.scene import Scene

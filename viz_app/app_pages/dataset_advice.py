@@ -9,8 +9,8 @@ import streamlit as st
 
 from viz_app.app_pages.parts import select_row
 from viz_app.figures.remedy_words import FIELD_WORDS, number_words
-from viz_app.knobs import move_sliders
 from viz_app.problems import literal
+from viz_app.sidebar.knobs import move_sliders
 
 if TYPE_CHECKING:
     from detector.judging.summary import AnchorFit, Recommendation

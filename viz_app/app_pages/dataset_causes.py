@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from detector.judging.causes import leading_causes
-from viz_app import jobs, resources, state
+from viz_app import resources, state
 from viz_app.app_pages.dataset_shown import ShownRun
 from viz_app.controls import shown_detector
 from viz_app.figures.words import plural
-from viz_app.jobs import JobState
+from viz_app.jobs import processes as jobs
+from viz_app.jobs.processes import JobState
+from viz_app.jobs.workspace import diagnosis_folder, diagnosis_names
 from viz_app.problems import as_sentence, literal
-from viz_app.workspace import diagnosis_folder, diagnosis_names
 
 if TYPE_CHECKING:
     from detector.judging.causes import LeadingCause

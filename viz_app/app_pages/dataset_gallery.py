@@ -13,16 +13,16 @@ from detector.explaining.verdicts import Mechanism
 from viz_app import resources, state
 from viz_app.app_pages.dataset_choice import look_at, survey
 from viz_app.app_pages.dataset_shown import ShownRun, chosen_part
+from viz_app.components.gallery import show_gallery
 from viz_app.dataset_scenes import item_key
 from viz_app.figures.dataset_parts import errors_of, narrowed, objects_of
 from viz_app.figures.gallery import gallery_html
 from viz_app.figures.gallery_cards import Item, items_of
 from viz_app.figures.words import plural
-from viz_app.gallery_component import show_gallery
-from viz_app.knobs import move_sliders
 from viz_app.problems import as_sentence, literal
+from viz_app.sidebar.knobs import move_sliders
+from viz_app.sidebar.visiting import visit
 from viz_app.survey import SIZES, Part
-from viz_app.visiting import visit
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from detector.judging.status import duration
-from viz_app import jobs, state
+from viz_app import state
 from viz_app.app_pages.dataset_choice import choose_dataset, look_at, opened, size_words, survey
 from viz_app.controls import shown_detector
 from viz_app.dataset_scenes import annotations_written
 from viz_app.figures.remedy_words import FIELD_WORDS, number_words
 from viz_app.figures.words import plural
-from viz_app.job import Job, short_name, written
-from viz_app.jobs import JobState, Progress
+from viz_app.jobs import processes as jobs
+from viz_app.jobs.job import Job, short_name, written
+from viz_app.jobs.processes import JobState, Progress
+from viz_app.jobs.workspace import checkpoint_path, diagnosis_folder, diagnosis_names, keep_checkpoint
 from viz_app.problems import as_sentence, literal
-from viz_app.workspace import checkpoint_path, diagnosis_folder, diagnosis_names, keep_checkpoint
 
 if TYPE_CHECKING:
     from viz_app.scene import Scene

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from viz_app.app_pages.dataset_choice import look_at, survey
 from viz_app.controls import shown_detector
+from viz_app.jobs.workspace import checkpoint_path
 from viz_app.survey import Part
-from viz_app.workspace import checkpoint_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from detector.judging.dataset_diagnosis import DatasetDiagnosis
     from detector.judging.summary import Summary
-    from viz_app.job import Job
+    from viz_app.jobs.job import Job
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,9 +16,9 @@ from viz_app.app_pages.dataset_choice import choose_dataset
 from viz_app.app_pages.parts import select_row
 from viz_app.controls import shown_detector
 from viz_app.dataset_scenes import annotations_written, image_file, item_key
-from viz_app.job import short_name
+from viz_app.jobs.job import short_name
 from viz_app.problems import as_sentence, literal
-from viz_app.visiting import visit
+from viz_app.sidebar.visiting import visit
 
 if TYPE_CHECKING:
     from detector.models.detector import Detector

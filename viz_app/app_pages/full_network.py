@@ -24,9 +24,9 @@ from viz_app.figures.outcome_tables import (
     verdict_word,
 )
 from viz_app.figures.outcome_text import match_text, no_detection_words, outcome_text, outcome_words
-from viz_app.knobs import move_sliders
 from viz_app.links import Selected
 from viz_app.problems import literal
+from viz_app.sidebar.knobs import move_sliders
 
 if TYPE_CHECKING:
     import pandas as pd

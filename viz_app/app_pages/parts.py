@@ -13,9 +13,9 @@ import streamlit as st
 from viz_app import downloads, state
 from viz_app.canvas.component import show_canvas
 from viz_app.figures.picture import legend_html
-from viz_app.knobs import set_box_thresholds
 from viz_app.problems import as_sentence, literal
 from viz_app.scene import ModelNeeded
+from viz_app.sidebar.knobs import set_box_thresholds
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler

@@ -10,12 +10,12 @@ from detector.explaining.ladder_text import story
 from viz_app.app_pages.why_causes import show_causes
 from viz_app.app_pages.why_picture import boxes_of
 from viz_app.app_pages.why_remedy import show_remedy
+from viz_app.components.ladder import show_ladder
 from viz_app.figures.evidence_facts import evidence_facts
 from viz_app.figures.evidence_picture import tiles_of
 from viz_app.figures.ladder import ladder_rows
 from viz_app.figures.ladder_html import cause_html, ladder_html
 from viz_app.figures.why_words import aside, false_positive_aside, false_positive_story
-from viz_app.ladder_component import show_ladder
 from viz_app.problems import literal
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from viz_app.app_pages.why_price import price_on_request
 from viz_app.figures.price_picture import price_groups
 from viz_app.figures.raster import draw_picture
 from viz_app.figures.remedy_words import change_words, effect_words, price_words, title_words
-from viz_app.knobs import move_sliders
 from viz_app.links import MOST_CANDIDATES
 from viz_app.problems import as_sentence, literal
+from viz_app.sidebar.knobs import move_sliders
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,7 +19,7 @@ from viz_app.figures.mechanisms import mechanisms_figure
 from viz_app.figures.oracle import oracle_figure
 from viz_app.figures.tide import tide_figure
 from viz_app.figures.waterfall import waterfall_figure
-from viz_app.kept_reports import KeptReports
+from viz_app.jobs.kept_reports import KeptReports
 
 if TYPE_CHECKING:
     import numpy as np

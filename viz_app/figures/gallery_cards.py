@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from detector.data.coco import CocoDataset
     from detector.data.shapes import ShapesDataset
     from detector.judging.dataset_diagnosis import DatasetDiagnosis
-    from viz_app.kept_reports import KeptDetection, KeptReports
+    from viz_app.jobs.kept_reports import KeptDetection, KeptReports
 
 _NEAR = 0.1
 _FOUND = "FOUND"

@@ -8,8 +8,9 @@ import streamlit as st
 
 from detector.models.families import MOBILENETS
 from viz_app import state
-from viz_app.choosing import other_detector
-from viz_app.file_words import (
+from viz_app.problems import as_sentence, literal
+from viz_app.sidebar.choosing import other_detector
+from viz_app.sidebar.file_words import (
     FileWords,
     anchor_sizes_from_text,
     asked_for,
@@ -17,7 +18,6 @@ from viz_app.file_words import (
     categories_from_file,
     categories_from_text,
 )
-from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The process that works on one diagnosis: `python -m viz_app.diagnose_job FOLDER`; see `viz_app.jobs`."""
+"""The process that works on one diagnosis, `python -m viz_app.jobs.diagnose_job FOLDER`; see `processes`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from viz_app.job import JOB_FILE, PROBLEM_FILE, Job
+from viz_app.jobs.job import JOB_FILE, PROBLEM_FILE, Job
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 
 from detector.judging.status import Status, read_status
-from viz_app.job import JOB_FILE, PROBLEM_FILE, Job
+from viz_app.jobs.job import JOB_FILE, PROBLEM_FILE, Job
 
 PROCESS_FILE, LOG_FILE = "process.json", "log.txt"
 _PHASES = {"diagnose": "Diagnosing", "recommend": "Trying changes of thresholds", "summarize": "Summing up"}
@@ -98,7 +98,7 @@ def start(job: Job, folder: Path) -> None:
         with (folder / LOG_FILE).open("ab") as log:
             child = subprocess.Popen(
                 # -P: a folder with its own `detector` in it must not be imported instead of the real one.
-                [sys.executable, "-P", "-m", "viz_app.diagnose_job", str(folder)],
+                [sys.executable, "-P", "-m", "viz_app.jobs.diagnose_job", str(folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -192,7 +192,7 @@ def _works_in(pid: int, folder: Path) -> bool:
 
 def _environment() -> dict[str, str]:
     """The server's own, with the folder of this package in it: a checkout need not be installed."""
-    package = str(Path(__file__).resolve().parent.parent)
+    package = str(Path(__file__).resolve().parents[2])
     paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 

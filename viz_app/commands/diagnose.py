@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from viz_app.looking import KNOBS, threshold_options
+from viz_app.commands.looking import KNOBS, threshold_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def diagnose(options: Namespace) -> int:
     from detector.judging.dataset_diagnosis import diagnose_dataset
     from detector.judging.processes import leads
     from detector.tracing.thresholds import Thresholds
-    from viz_app.looking import named_detector
+    from viz_app.commands.looking import named_detector
 
     changes = {name: options[name] for name in KNOBS if options[name] is not None}
     # What cannot be is refused before a model is loaded.

@@ -10,7 +10,7 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
-from viz_app.looking import named_detector
+from viz_app.commands.looking import named_detector
 
 if TYPE_CHECKING:
     from collections.abc import Callable

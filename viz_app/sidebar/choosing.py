@@ -17,7 +17,7 @@ from viz_app.links import DEFAULT_MODEL
 from viz_app.problems import as_sentence, show_problem
 from viz_app.resources import DetectorSpec
 from viz_app.scenes import ImageChoice, digest
-from viz_app.visiting import take_wanted, visited_images
+from viz_app.sidebar.visiting import take_wanted, visited_images
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from viz_app.looking import chosen_replay, image_options, threshold_options
+from viz_app.commands.looking import chosen_replay, image_options, threshold_options
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace

@@ -1,0 +1,1 @@
+"""Work of minutes: processes of their own, watched through files in the workspace."""

@@ -1,0 +1,1 @@
+"""What stands in the sidebar: which detector, which image, which thresholds."""
