@@ -4,7 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browser import PATIENCE_MS, click_point, open_app, wait_until_idle
+from support.browser import PATIENCE_MS, click_point, open_app, slider, wait_until_idle
 
 pytestmark = pytest.mark.browser
 
@@ -39,4 +39,26 @@ def test_a_button_brings_a_detection_back(page: Page, app_url: str) -> None:
     expect(count).to_have_text("0", timeout=PATIENCE_MS)
     page.get_by_role("button", name="Show the strongest").click()
     expect(count).not_to_have_text("0", timeout=PATIENCE_MS)
+    expect(page).to_have_url(re.compile(r"box_score=0\.\d+"))
+
+
+def test_the_picture_follows_a_slider_of_the_sidebar_before_it_is_released(page: Page, app_url: str) -> None:
+    open_app(page, app_url)
+    chip = page.locator('[data-stage="detections"] .count')
+    count, drawn = page.locator(".canvas .count").first, chip.inner_text()
+    assert count.inner_text() == ""
+    thumb = slider(page, "Score").locator("xpath=../..")
+    thumb.scroll_into_view_if_needed()
+    place = thumb.bounding_box()
+    assert place is not None
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y, steps=3)
+    # One of the six detections scores 0.56; nothing has been asked of the server yet.
+    expect(count).to_have_text("5 detections", timeout=PATIENCE_MS)
+    assert chip.inner_text() == drawn == "6"
+    page.mouse.up()
+    expect(chip).to_have_text("5", timeout=PATIENCE_MS)
+    expect(count).to_have_text("", timeout=PATIENCE_MS)
     expect(page).to_have_url(re.compile(r"box_score=0\.\d+"))

@@ -26,7 +26,7 @@ from viz_app.figures.outcome_tables import (
 from viz_app.figures.outcome_text import match_text, no_detection_words, outcome_text, outcome_words
 from viz_app.links import Selected
 from viz_app.problems import literal
-from viz_app.sidebar.knobs import move_sliders
+from viz_app.sidebar.knobs import PREVIEWED, move_sliders
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ def render(scene: Scene) -> None:
             groups,
             key=_PICTURE,
             overlay=overlay,
-            preview=preview_of(scene.replay),
+            preview=preview_of(scene.replay, PREVIEWED),
             downloads_here=False,
         )
     with right, st.container(border=True):

@@ -5,7 +5,8 @@ Shapes: `P` candidate class slots, `K` categories with background.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -31,6 +32,7 @@ class Preview:
         score, nms, limit: of the box filter.
         replaces: names of the groups that the preview stands in for.
         color: of the boxes.
+        sliders: labels of the sidebar's sliders for `score` and `nms`, which move the same thresholds.
     """
 
     shown: Tensor
@@ -44,13 +46,19 @@ class Preview:
     limit: int
     replaces: tuple[str, ...] = ("detections", "false positives")
     color: str = DETECTION
+    sliders: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.scores)
 
 
-def preview_of(replay: Replay) -> Preview:
-    """The class slots that some score and NMS threshold would keep: those over 0.01, 5,000 at most."""
+def preview_of(replay: Replay, sliders: Mapping[str, str] | None = None) -> Preview:
+    """The class slots that some score and NMS threshold would keep: those over 0.01, 5,000 at most.
+
+    Args:
+        replay: the candidates, and the thresholds they start from.
+        sliders: labels of the sidebar's sliders for `score` and `nms`, if they move the same thresholds.
+    """
     ledger, thresholds = replay.detections, replay.thresholds
     floor = min(LOWEST_SCORE, thresholds.box_score)
     width, height = (ledger.boxes[:, 2:] - ledger.boxes[:, :2]).unbind(1)
@@ -69,4 +77,5 @@ def preview_of(replay: Replay) -> Preview:
     return Preview(
         replay.trace.to_image(ledger.boxes[slots]), ledger.boxes[slots], ledger.scores[slots], ledger.labels[slots],
         replay.trace.categories, floor, thresholds.box_score, thresholds.box_nms, thresholds.box_limit,
+        sliders=sliders or {},
     )  # fmt: skip

@@ -24,7 +24,7 @@ class Canvas {
     this.send = send;
     if (this.data && sameBytes(this.data, data)) {
       // Nothing became of a threshold that was released.
-      if (this.knobs.kept && !this.knobs.sliding) this.knobs.reset(), this.draw();
+      if (this.knobs.kept && !this.knobs.sliding) this.knobs.show(this.header.preview, this.part), this.draw();
       return;
     }
     this.data = data;
@@ -59,6 +59,7 @@ class Canvas {
 
   stop() {
     this.sizes.disconnect();
+    this.knobs.sidebar.stop();
     for (const image of this.root.querySelectorAll("img")) URL.revokeObjectURL(image.src);
   }
 

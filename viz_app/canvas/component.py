@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 _SCRIPTS = (
-    "packet.js", "boxes.js", "preview.js", "knobs.js", "paint.js", "view.js", "gestures.js", "canvas.js"
+    "packet.js", "boxes.js", "preview.js", "sidebar.js", "knobs.js",
+    "paint.js", "view.js", "gestures.js", "canvas.js",
 )  # fmt: skip
 _MOST_PICKED = 100
 

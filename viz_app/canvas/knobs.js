@@ -1,10 +1,12 @@
-// The two sliders below the picture: while one moves, the box filter runs here over the candidates sent along.
+// The two sliders below the picture, and those of the sidebar that mean the same: while one moves, the box filter
+// runs here over the candidates sent along.
 const MOST_TAGS = 60;
 
 class Knobs {
   constructor(root, moved, released) {
     this.find = (name) => root.querySelector(`.${name}`);
     this.kept = null; // the candidates that stand in for the groups, while a threshold differs
+    this.sidebar = new Sidebar(() => { if (this.#follow()) moved(); });
     for (const name of ["score", "nms"]) {
       this.find(name).oninput = () => { this.sliding = true; this.#run(); moved(); };
       this.find(name).onchange = () => { this.sliding = false; released(this.asked()); };
@@ -16,8 +18,23 @@ class Knobs {
     [this.preview, this.part] = [preview, part];
     this.find("knobs").hidden = !preview;
     if (preview && this.sliding) this.#run();
-    else this.reset();
+    else this.reset(), this.#follow();
   }
+
+  // Whether the sidebar's sliders changed what is to be drawn. Below the lowest candidate only the replay knows.
+  #follow() {
+    if (!this.preview || this.sliding) return false;
+    const asked = ["score", "nms"].map((name) => [name, this.sidebar.value(this.preview.sliders[name])]);
+    const moved = asked.filter(([name, value]) => value !== null && this.#differs(name, value));
+    if (moved.some(([name, value]) => value < Number(this.find(name).min))) return false;
+    const before = this.kept;
+    if (before || moved.length) this.reset();
+    for (const [name, value] of moved) this.find(name).value = value;
+    if (moved.length) this.#run();
+    return Boolean(before || moved.length);
+  }
+
+  #differs(name, value) { return Math.abs(value - this.preview[name]) >= 0.5 * Number(this.find(name).step); }
 
   reset() {
     this.kept = null;
@@ -33,7 +50,7 @@ class Knobs {
   asked() {
     const asked = (name) => {
       const value = Number(this.find(name).value);
-      return Math.abs(value - this.preview[name]) < 0.5 * Number(this.find(name).step) ? this.preview[name] : value;
+      return this.#differs(name, value) ? value : this.preview[name];
     };
     return { score: asked("score"), nms: asked("nms") };
   }

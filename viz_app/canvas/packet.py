@@ -139,6 +139,7 @@ def _knobs(preview: Preview) -> dict[str, Any]:
         "limit": preview.limit,
         "replaces": list(preview.replaces),
         "color": preview.color,
+        "sliders": dict(preview.sliders),
     }
 
 

@@ -67,6 +67,10 @@ BOX_KNOBS = (
 )
 
 
+PREVIEWED = {"score": BOX_KNOBS[0].label, "nms": BOX_KNOBS[1].label}
+"""Labels of the sliders that a picture can follow by itself."""
+
+
 def threshold_sliders(own: Thresholds, model: str) -> Thresholds:
     """Draw all sliders and return their values.
 
