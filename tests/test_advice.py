@@ -93,6 +93,12 @@ def test_an_object_that_no_anchor_fits_gets_its_anchor_and_its_input_size() -> N
     assert "cells lie too far apart" in between
 
 
+def test_an_object_far_too_small_is_not_called_elongated() -> None:
+    trace = hand_trace(Candidate((0, 0, 32, 32)), Candidate((32, 0, 64, 32)))
+    (_, last) = advice(trace, objects((16, 16, 17, 17)), Rung.ANCHOR_FIT)
+    assert "elongated" not in last and "16 times as large" in last
+
+
 def test_boxes_that_regression_moved_away_need_training() -> None:
     away = Candidate((0, 0, 40, 40), decoded=(0, 30, 40, 70))
     (sentence,) = advice(hand_trace(away), objects((0, 0, 40, 36)), Rung.RPN_BOX)
@@ -134,6 +140,18 @@ def test_two_objects_that_overlap_are_told_by_their_iou() -> None:
     assert (
         "#0 ring overlap by IoU 0.48" in sentence and "no more than the 0.5 that box NMS allows" in sentence
     )
+
+
+def test_a_crowd_region_is_compared_by_iou_and_not_by_the_share_inside_it() -> None:
+    trace = hand_trace(
+        Candidate((0, 20, 20, 60), objectness=0.9, scores=(0.1, 0.9, 0, 0)),
+        Candidate((0, 0, 20, 40), objectness=0.8, scores=(0.2, 0.8, 0, 0)),
+        thresholds=OPEN.replace(box_nms=0.2),
+    )
+    boxes = torch.tensor([[0.0, 0, 20, 22], [0, 0, 100, 100]])
+    truth = GroundTruth(boxes, torch.tensor([1, 2]), torch.tensor([False, True]))
+    (sentence,) = advice(trace, truth, Rung.BOX_NMS)
+    assert "overlap by IoU 0.04" in sentence
 
 
 def test_a_found_object_and_one_that_only_a_limit_holds_back_need_no_advice() -> None:

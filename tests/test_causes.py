@@ -156,3 +156,16 @@ def test_classes_in_each_others_place_are_told_by_their_rule(said: tuple[str, ..
     objects, false = _confused(dict(zip(NAMES[1:], said, strict=True)))
     summary = _summary({"ROI_CLASS": 32}, 32)
     assert _order(_report(), summary, objects=objects, false_positives=false)[0] == (name or "roi_class")
+
+
+def test_other_detections_on_objects_that_are_found_are_no_swapped_classes() -> None:
+    objects, false = _confused({"circle": "square", "square": "star", "star": "ring", "ring": "circle"})
+    objects["rung"], objects["cause"] = "FOUND", ""
+    assert _order(_report(), _summary({}, 32), objects=objects, false_positives=false) == []
+
+
+def test_that_a_class_is_never_said_is_claimed_only_where_the_detections_are_known() -> None:
+    groups = _by_category({"circle": (28, 30), "square": (27, 30), "star": (0, 10)})
+    summary = _summary({"ROI_CLASS": 15}, 70, by_category=groups)
+    cause = next(cause for cause in leading_causes(_report(), summary) if "'star'" in cause.message)
+    assert cause.name == "weak_class" and "never" not in cause.message

@@ -286,3 +286,9 @@ def test_a_detector_without_names_is_counted() -> None:
     found = report.find("category_count")
     assert found is not None
     assert "the data set has 6 categories, the model 5" in found.message
+
+
+def test_numbered_names_of_a_model_are_no_classes_that_are_never_seen() -> None:
+    detector = shared_detector("pyramid_best_class")
+    assert detector.categories[1] == "category 1"
+    assert examine("shapes:12:3", detector).find("class_never_seen") is None

@@ -210,6 +210,20 @@ def test_an_orientation_that_leaves_the_size_alone_is_a_question(
     assert [finding.check for finding in report.findings] == ([] if check is None else [check])
 
 
+def test_images_in_folders_below_are_found_where_the_open_data_set_found_them(
+    written: Path, tmp_path: Path
+) -> None:
+    document = json.loads((written / "annotations.json").read_text())
+    for image in document["images"]:
+        image["file_name"] = f"train/{image['file_name']}"
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "annotations.json").write_text(json.dumps(document))
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "train").symlink_to(written / "images")
+    dataset = CocoDataset(tmp_path / "labels", images=tmp_path / "photos")
+    assert examine(dataset).findings == ()
+
+
 def test_images_of_two_splits_are_found_whatever_they_are_called(written: Path, tmp_path: Path) -> None:
     write_coco(ShapesDataset(8, seed=3, size=96), tmp_path / "other", indices=[7, 4, 1], names="x{:02d}.png")
     found = examine(written, others=[tmp_path / "other"]).find("leak")

@@ -84,6 +84,17 @@ def test_the_whole_image_is_covered_and_a_large_patch_is_cut() -> None:
     assert whole.boxes.tolist() == [[[0, 0, width, height]]]
 
 
+def test_a_patch_larger_than_its_region_says_what_it_covers() -> None:
+    detector = shared_detector("pyramid_per_class")
+    trace, about = capture(detector, random_image(5, (96, 112))), ClassLogit(BOX, 2)
+    found = occlusion_map(
+        detector, trace, about, patch=40, stride=40, region=torch.tensor([20.0, 30.0, 45.0, 50.0])
+    )
+    assert found.boxes.tolist() == [[[20, 30, 45, 50]]]
+    drop = found.value - by_hand(detector, trace, about, (20, 30, 45, 50))
+    assert float(found.drops[0, 0]) == pytest.approx(drop, abs=2e-4)
+
+
 def test_it_is_the_same_again_and_leaves_no_mark() -> None:
     detector = build_detector("pyramid_best_class")
     trace = capture(detector, random_image(1))

@@ -55,7 +55,9 @@ def test_a_sign_is_a_colour_and_a_magnitude_is_its_strength() -> None:
 
 def test_a_pixel_shows_the_mean_of_the_patches_over_it() -> None:
     drops = torch.arange(6.0).reshape(2, 3) - 2
-    found = OcclusionMap(ABOUT, 1.0, drops, torch.tensor([2, 5]), torch.tensor([1, 4, 7]), 5, (10, 12))
+    found = OcclusionMap(
+        ABOUT, 1.0, drops, torch.tensor([2, 5]), torch.tensor([1, 4, 7]), 5, (10, 12), (10, 12)
+    )
     seen = figures.covering_map(found)
     for y in range(10):
         for x in range(12):

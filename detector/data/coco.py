@@ -32,6 +32,8 @@ class CocoDataset(Dataset[Sample]):
 
     Attributes:
         categories: K names, index 0 is background, the others in order of their ids in the file.
+        annotation_file: the JSON file.
+        image_folders: where the images may lie; the first that has one wins.
         category_ids: their K-1 ids in the file: label `k` is category `category_ids[k - 1]`.
 
     Raises:
@@ -46,8 +48,8 @@ class CocoDataset(Dataset[Sample]):
         self._label_of = {number: k for k, number in enumerate(content.category_ids, start=1)}
         self._images = content.images
         beside = self.annotation_file.parent
-        folders = [Path(images)] if images is not None else [beside, beside / "images"]
-        self._paths = [_locate(self.annotation_file, image, folders) for image in content.images]
+        self.image_folders = [Path(images)] if images is not None else [beside, beside / "images"]
+        self._paths = [_locate(self.annotation_file, image, self.image_folders) for image in content.images]
 
     def __len__(self) -> int:
         return len(self._images)

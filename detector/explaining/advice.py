@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from detector.explaining.anchor_advice import wanted_anchor, wanted_input
+from detector.explaining.anchor_advice import LARGEST_FACTOR, wanted_anchor, wanted_input
 from detector.explaining.evidence import (
     ClassEvidence,
     DecodedEvidence,
@@ -23,7 +23,7 @@ from detector.explaining.evidence import (
     SuppressionEvidence,
 )
 from detector.explaining.evidence_words import object_category, object_name
-from detector.explaining.matching import inclusive, overlaps
+from detector.explaining.matching import inclusive, iou_of
 from detector.explaining.rungs import Rung
 
 if TYPE_CHECKING:
@@ -87,8 +87,13 @@ def _fit(diagnosis: Diagnosis, verdict: Verdict, fit: FitEvidence) -> Sentences:
         f"{anchor.level} would overlap it by IoU {anchor.iou:.2f}; the present ones reach {fit.iou:.2f}. {last}"
     )
     wanted = wanted_input(diagnosis.replay, box, diagnosis.iou)
-    if wanted is None:
+    if wanted is None and fit.misfit == "elongated":
         return (first, "No input size helps: the object is too elongated for the present ratios.")
+    if wanted is None:
+        return (
+            first,
+            f"No input up to {LARGEST_FACTOR} times as large or as small makes a present shape fit.",
+        )
     short = min(diagnosis.replay.trace.input.network_size)
     height, width = wanted.object_size
     return (
@@ -180,7 +185,7 @@ def _class(diagnosis: Diagnosis, verdict: Verdict, scored: ClassEvidence) -> Sen
 
 def _two_objects(diagnosis: Diagnosis, verdict: Verdict, other: int, why: str) -> str:
     truth = diagnosis.truth
-    between = float(overlaps(truth.boxes[verdict.object][None], truth)[0, other])
+    between = float(iou_of(truth.boxes[verdict.object], truth.boxes[other]))
     rpn, thresholds = verdict.rung is Rung.RPN_NMS, diagnosis.replay.thresholds
     bound = thresholds.rpn_nms if rpn else thresholds.box_nms
     close = "no more than" if between <= bound else "more than"

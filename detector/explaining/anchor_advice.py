@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from detector.tracing.replay import Replay
     from detector.tracing.trace import RpnStage
 
+LARGEST_FACTOR = 16
+"""How many times as large, or as small, an input is tried."""
 _STEP = 1.02
-_STEPS = 140  # up to 16 times as large, or as small
+_STEPS = math.ceil(math.log(LARGEST_FACTOR) / math.log(_STEP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ def wanted_anchor(replay: Replay, box: Tensor) -> WantedAnchor:
 
 
 def wanted_input(replay: Replay, box: Tensor, iou: float) -> WantedInput | None:
-    """The input size that would do, to 2 %; None where none does, or where the present one would do already.
+    """The input size that would do, to 2 %; None where the present one would do already, or where none does.
+
+    Inputs up to `LARGEST_FACTOR` times as large, or as small, are tried.
 
     Args:
         replay: any replay of the trace.

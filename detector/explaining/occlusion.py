@@ -38,8 +38,9 @@ class OcclusionMap:
         drops: float [rows, cols]: `value` less the logit under the patch; negative where covering raises it.
         tops: int64 [rows], first covered row of pixels of each row of places.
         lefts: int64 [cols], the same along x.
-        patch: side of the patch, px, network frame; cut at the image's edge.
+        patch: side of the patch, px, network frame; cut at the end of the region.
         size: (h, w).
+        end: (bottom, right) of the region, the first row and column of pixels that no patch covers.
     """
 
     about: AnyLogit
@@ -49,13 +50,14 @@ class OcclusionMap:
     lefts: Tensor
     patch: int
     size: tuple[int, int]
+    end: tuple[int, int]
 
     @property
     def boxes(self) -> Tensor:
         """What the patch covers at each place, float [rows, cols, 4], network frame."""
         top, left = torch.meshgrid(self.tops, self.lefts, indexing="ij")
-        height, width = self.size
-        right, bottom = (left + self.patch).clamp(max=width), (top + self.patch).clamp(max=height)
+        last_row, last_column = self.end
+        right, bottom = (left + self.patch).clamp(max=last_column), (top + self.patch).clamp(max=last_row)
         return torch.stack((left, top, right, bottom), dim=-1).float()
 
 
@@ -103,7 +105,7 @@ def occlusion_map(
         if progress is not None:
             progress(start + len(some), len(covers))
     drops = value - torch.cat(logits).float().cpu().reshape(len(tops), len(lefts))
-    return OcclusionMap(about, value, drops, torch.tensor(tops), torch.tensor(lefts), patch, size)
+    return OcclusionMap(about, value, drops, torch.tensor(tops), torch.tensor(lefts), patch, size, (y2, x2))
 
 
 def _whole_pixels(region: Tensor | None, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -104,8 +104,9 @@ def classes_left_out(summary: Summary, false_positives: pd.DataFrame | None) -> 
         usual = found / objects if objects else 0.0
         if not _far_below(group, usual):
             continue
-        said = None if false_positives is None else false_positives["category"].tolist().count(name)
-        never = group.found == 0 and said in (0, None)
+        never = (
+            group.found == 0 and false_positives is not None and name not in set(false_positives["category"])
+        )
         worst = max(group.waterfall, key=lambda fall: fall.lost)
         yield Seen(
             "class_left_out" if never else "weak_class", (group.objects - group.found) / summary.objects,
@@ -133,12 +134,13 @@ def swapped_classes(
     false_positives: pd.DataFrame | None,
     names: tuple[str, ...],
 ) -> Iterator[Seen]:
-    """Most objects have the box of a detection of another class, and always of the same one: lists out of step."""
+    """Most objects are lost to a detection of another class, and always of the same one: lists out of step."""
     if objects is None or false_positives is None or not len(objects):
         return
     wrong = false_positives.query("cause == @_OTHER_CLASS and object >= 0")
     strongest = wrong.sort_values(by="score", ascending=False).drop_duplicates(["image_index", "object"])
-    pairs = strongest.merge(objects, on=["image_index", "object"], suffixes=("_said", "_is"))
+    lost = objects[objects["rung"] != "FOUND"]
+    pairs = strongest.merge(lost, on=["image_index", "object"], suffixes=("_said", "_is"))
     pairs = pairs[pairs["category_said"] != pairs["category_is"]]
     if len(pairs) < _FEWEST or len(pairs) / len(objects) < _MOST:
         return

@@ -97,8 +97,8 @@ def survey_of(
         ValueError, TypeError: as `examine`.
     """
     if isinstance(dataset, CocoDataset):
-        folders = sorted({dataset.image_path(index).parent for index in range(len(dataset))})
-        return survey_coco(dataset.annotation_file, folders, limit=limit, progress=progress)
+        file, folders = dataset.annotation_file, dataset.image_folders
+        return survey_coco(file, folders, limit=limit, progress=progress)
     if isinstance(dataset, str | Path) and not str(dataset).startswith(_SHAPES):
         path = Path(dataset)
         if path.exists() and _is_coco(path):

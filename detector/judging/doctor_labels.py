@@ -112,7 +112,7 @@ def against_the_model(survey: Survey, model: tuple[str, ...]) -> list[Finding | 
     """The data set's names beside the model's: shifted, in another order, or unknown to it."""
     listed = survey.listed or ()
     place = {name: index for index, name in enumerate(model) if index and name not in _NOT_A_CLASS}
-    if all(name.startswith("category ") for name in place):
+    if _is_numbered(model):
         return [_counts_differ(listed, model)]
     shared = [(name, index, place[name]) for index, name in enumerate(listed) if index and name in place]
     steps = {there - here for _, here, there in shared}
@@ -140,6 +140,11 @@ def against_the_model(survey: Survey, model: tuple[str, ...]) -> list[Finding | 
             )
         )  # fmt: skip
     return findings
+
+
+def _is_numbered(model: tuple[str, ...]) -> bool:
+    """Whether these are the names that `Detector.wrap` gives where nobody says any."""
+    return model[1:] == tuple(f"category {index}" for index in range(1, len(model)))
 
 
 def _counts_differ(listed: tuple[str, ...], model: tuple[str, ...]) -> Finding | None:
@@ -171,6 +176,8 @@ def _unknown(survey: Survey, known: set[str]) -> Finding | None:
 
 def never_seen(survey: Survey, model: tuple[str, ...] | None) -> Finding | None:
     """Classes of the list (and of the model) of which no object is annotated."""
+    if model is not None and survey.listed is not None and _is_numbered(model):
+        model = None  # numbers stand for the data set's own names
     wanted = [name for name in (model or survey.listed or ())[1:] if name not in _NOT_A_CLASS]
     numbers = set(survey.labels.tolist())
     if survey.categories is not None:
