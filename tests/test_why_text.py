@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from support.lost import LOST, RING, lost_at
-from support.models import random_image, shared_detector
+from support.models import build_detector, random_image, shared_detector
+from torch import Tensor
 
 from detector import Replayer, capture, diagnose
 from detector.explaining.evidence_words import evidence_sentence, evidence_words
@@ -17,6 +19,7 @@ from detector.explaining.ladder_text import RUNG_NAMES, bar_share, ladder_text, 
 from detector.explaining.rungs import Rung
 from detector.explaining.survival import assert_survives, category_index, one_object
 from detector.explaining.verdicts import Step, Verdict
+from detector.models.pyramid_heads import PyramidRoIHeads
 
 LADDER = list(Rung)[:-1]
 SAYS = {
@@ -100,6 +103,21 @@ def test_an_object_survives_every_rung_below_its_verdict_and_no_other() -> None:
             continue
         with pytest.raises(AssertionError, match=f"did not get past {step.name}"):
             assert_survives(detector, image, box, 2, step)
+
+
+class Moved(PyramidRoIHeads):
+    """A box filter of its own."""
+
+    def postprocess_detections(self, *given: Any) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        boxes, scores, labels = super().postprocess_detections(*given)
+        return [one + 1 for one in boxes], scores, labels
+
+
+def test_nothing_is_asserted_of_a_model_whose_output_the_ladder_does_not_explain() -> None:
+    detector = build_detector("pyramid_per_class")
+    detector.model.roi_heads.__class__ = Moved
+    with pytest.raises(ValueError, match="does not reproduce the output"):
+        assert_survives(detector, random_image(1), (10, 10, 60, 60), 2, Rung.ANCHOR_FIT)
 
 
 def test_the_failure_shows_the_ladder_under_the_given_thresholds() -> None:

@@ -32,6 +32,7 @@ import torch
 from torch import Tensor
 
 from detector.explaining.agreement import Agreement, agreements, is_missing_label
+from detector.explaining.evidence import BACKGROUND_IOU
 from detector.explaining.matching import overlaps
 
 if TYPE_CHECKING:
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from detector.explaining.matching import Matches
     from detector.explaining.verdicts import Diagnosis
     from detector.tracing.replay import Replay
-
-BACKGROUND_IOU = 0.1
-"""TIDE's t_b: an IoU below which a box has nothing to do with an object."""
 
 
 class Cause(StrEnum):

@@ -31,7 +31,7 @@ _MISFITS = {
     "elongated": "too elongated",
     "between cells": "between cells",
 }
-_WITHOUT_EVIDENCE = {Rung.FOUND: "found", Rung.ROI_BOX: "its proposals were not sampled"}
+_WITHOUT_EVIDENCE = {Rung.FOUND: "found", Rung.ROI_BOX: "the second stage never saw its proposals"}
 
 
 def reason_for(rung: Rung, evidence: Evidence | None, truth: GroundTruth, categories: Sequence[str]) -> str:

@@ -46,9 +46,15 @@ def assert_survives(
 
     Raises:
         AssertionError: it was lost at the rung or before; the message is the ladder.
-        ValueError: a box that is degenerate or lies outside the image, or an unknown category.
+        ValueError: a box that is degenerate or lies outside the image, an unknown category, or a detector whose
+            output a replay does not reproduce: what the ladder says would not be about it.
     """
     trace = capture(detector, image)
+    if not trace.faithful:
+        raise ValueError(
+            f"the replay does not reproduce the output of {detector.name} on {trace.input.name} (it overrides one "
+            "of torchvision's filters, or its numbers are not finite), so nothing can be asserted about a rung"
+        )
     truth = one_object(box, label, trace.categories, trace.input.image_size)
     replay = Replayer(trace, detector).replay(thresholds)
     diagnosis = diagnose(replay, truth, iou)

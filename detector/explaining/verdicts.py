@@ -74,8 +74,8 @@ class Verdict:
         detection: index of its detection among the kept ones, if found.
         slot: the class slot that came nearest to a detection of it, where one has the right box.
         reason: about five words.
-        evidence: what shows why, for a lost object; None in a training trace at ROI_BOX where no proposal that
-            fits was sampled.
+        evidence: what shows why, for a lost object; None at ROI_BOX where the second stage saw no proposal that
+            fits: a training step did not sample it, or the trace is not faithful.
     """
 
     object: int

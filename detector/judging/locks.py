@@ -44,8 +44,10 @@ def is_locked(folder: Path) -> bool:
     try:
         with (folder / LOCK).open("a") as file:
             return not _take(file)
+    except FileNotFoundError:
+        return False  # there is no such folder
     except OSError:
-        return False
+        return True
 
 
 def _take(file: IO[str]) -> bool:

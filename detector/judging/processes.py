@@ -5,12 +5,14 @@ Lightning is imported only where there is more than one process.
 
 from __future__ import annotations
 
+import builtins
 import multiprocessing
 import os
 import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +108,7 @@ def spawn(
         try:
             fabric.launch(_child, body, parcel)
         except (ProcessRaisedException, ProcessExitedException) as error:
-            raise _in_words(error) from error
+            raise in_words(error) from error
         finally:
             _end(set(multiprocessing.active_children()) - before)
 
@@ -145,17 +147,22 @@ def _packed(detector: Detector, job: Any) -> Iterator[Path]:  # noqa: ANN401
         yield parcel
 
 
-def _in_words(error: ProcessRaisedException | ProcessExitedException) -> Exception:
-    """What ended a process, in one sentence. A caller's mistake there is one here, too."""
+def in_words(error: ProcessRaisedException | ProcessExitedException) -> Exception:
+    """What ended a process, to be raised here. A caller's mistake there is one here, too."""
     if isinstance(error, ProcessExitedException):
         return OSError(
             f"a process was ended from outside ({error}), perhaps for want of memory; what is finished is kept: "
             "call again, with fewer processes"
         )
-    last = str(error).strip().splitlines()[-1]
-    kind, _, message = last.partition(": ")
-    mistakes = {"ValueError": ValueError, "TypeError": TypeError, "OSError": OSError}
-    return mistakes.get(kind, RuntimeError)(message or last)
+    # Below the stack, whose lines are indented, stand the kind of the error and its message.
+    below = takewhile(lambda line: not line.startswith("    "), reversed(str(error).strip().splitlines()))
+    text = "\n".join(reversed(list(below)))
+    name, _, message = text.partition(": ")
+    kind: Any = getattr(builtins, name, None)
+    for mistake in (ValueError, TypeError, OSError):
+        if isinstance(kind, type) and issubclass(kind, mistake):
+            return mistake(message)
+    return RuntimeError(text)
 
 
 def _kind_of(detector: Detector) -> str:

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -115,7 +116,8 @@ def stop(folder: Path) -> None:
     with _lock:
         pid = _pid_at_work(folder)
         if pid is not None:
-            psutil.Process(pid).terminate()
+            with suppress(psutil.NoSuchProcess):  # it ended just now
+                psutil.Process(pid).terminate()
 
 
 def poll(folder: Path) -> Progress:
