@@ -93,6 +93,7 @@ def test_groups_stand_lowest_recall_first_and_each_row_is_whole() -> None:
         if width > 2
     }
     assert framed == {"bad"}
+    assert list(figure.data[0].y) == ["bad · 25% of 4", "fair · 80% of 10", "good · 100% of 10"]
 
 
 def test_of_many_groups_the_worst_are_drawn_and_of_none_nothing() -> None:

@@ -167,7 +167,8 @@ def test_false_positives_by_cause_on_the_picture_in_the_chart_and_in_the_table()
 def test_without_false_positives_there_is_an_empty_chart_and_an_empty_table() -> None:
     replay = hand_replay(Candidate((20, 20, 40, 40)), box_score=0.2)
     diagnosis = diagnose(replay, objects((20, 20, 40, 40)))
-    assert set(causes.cause_figure(diagnosis).data[0].x) == {0}
+    empty = causes.cause_figure(diagnosis)
+    assert set(empty.data[0].x) == {0} and empty.layout.xaxis.dtick == 1, "no tick is said twice"
     assert len(causes.false_positive_table(diagnosis)) == 0
     assert "cause" in causes.false_positive_table(diagnosis).columns
 

@@ -85,6 +85,7 @@ def test_the_first_lost_object_is_asked_about_and_the_button_brings_it_back() ->
     assert slider(app, "box_nms").value == pytest.approx(float(change[1]), abs=1e-6)
     assert float(app.query_params["box_nms"]) == slider(app, "box_nms").value, "to the last digit"
     assert headline(app) == "Why was #3 ring found?", "the question stays"
+    assert "found: #3 ring" in str(app.selectbox[0].key), "a field that stays keeps the entry it showed"
     assert set(states(app).values()) == {"passed"} and 'class="ladder found"' in ladder(app)
     assert not [button for button in app.button if button.key == "why.apply"]
 
@@ -111,6 +112,20 @@ def test_a_found_object_and_a_false_positive_are_asked_about_from_the_list() -> 
     assert int(counts(app)["detections"]) < detections
     found = open_app("why", select=str(Selected("object", 4)))
     assert headline(found) == "Why was #4 star found?" and "The steepest rung was" in words(found)
+
+
+def test_a_detection_that_is_no_longer_kept_is_told_before_something_else_is_answered() -> None:
+    app = open_app("why", select="detection.100.2")
+    assert "The triangle box of anchor 100 is not among the detections under these thresholds" in words(app)
+    assert "about #3 ring instead" in words(app) and headline(app) == "Why was #3 ring lost?"
+    kept = open_app("why", select=str(Selected("object", 3)))
+    assert "instead" not in words(kept)
+
+
+def test_an_object_whose_refined_box_is_off_has_a_lineage() -> None:
+    app = open_app("why", rpn_nms="0.2", select=str(Selected("object", 0)))
+    assert states(app)["ROI_BOX"] == "lost" and "**Class slot**" in words(app)
+    assert "nothing to follow back" not in words(app)
 
 
 def test_a_box_of_the_link_is_asked_about_and_its_class_can_be_changed() -> None:

@@ -32,6 +32,8 @@ from viz_app.figures.remedy_words import (
     change_words,
     dataset_price_words,
     effect_words,
+    number_words,
+    plain_words,
     price_words,
     title_words,
 )
@@ -251,6 +253,31 @@ def test_a_remedy_is_said_with_its_values() -> None:
     assert title_words(remedy) == "Smallest change"
     assert effect_words(remedy, "#0") == "Brings #0 back (verified by replay)."
     assert price_words(remedy.price).startswith("Price on this image: +")
+
+
+@pytest.mark.parametrize(
+    ("value", "before", "said"),
+    [
+        (0.5880137681, 0.5, "0.588014"), (0.5880131, 0.5, "0.588014"), (0.5880139, 0.7, "0.588013"),
+        (0.43, 0.5, "0.43"), (2.00000049e-05, 0.5, "2e-05"), (0.6, 0.5, "0.6"), (0.0, 0.5, "0"), (1.0, 0.9, "1"),
+        (1200, 100, "1,200"), (0.99999999, 0.5, "1"),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_said_is_no_smaller_a_change_than_the_one_that_works(
+    value: float, before: float, said: str
+) -> None:
+    assert number_words(value, before) == said
+    read = float(said.replace(",", ""))
+    assert abs(read - before) >= abs(value - before) - 1e-12 and abs(read - value) <= 1.01e-5 * abs(value)
+
+
+def test_names_of_the_engine_are_said_as_the_app_shows_them() -> None:
+    said = plain_words(
+        "6 are lost at ROI_CLASS, 2 at BOX_NMS: lower box_score, not rpn_nms; my_box_score stays"
+    )
+    assert (
+        said == "6 are lost at RoI class, 2 at Box NMS: lower “Score”, not “RPN NMS IoU”; my_box_score stays"
+    )
 
 
 @pytest.mark.parametrize(

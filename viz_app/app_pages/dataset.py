@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from viz_app.scene import Scene
 
 _ABOUT = """
-Every image goes through the detector once, and its tensors tell where each object was lost. A diagnosis gives
+Every image goes through the detector once, and what happened inside tells where each object was lost:
 
-- **where**: the waterfall of recall over the rungs, by size and by category, each bar with its objects;
-- **what kind**: the five mechanisms of a miss, and TIDE's types of error with what they cost;
+- **where**: how recall falls from step to step of the detector, by size and by class, each bar with its objects;
+- **what kind**: wrong class, box too far off, found twice, missed, and what each of them costs;
 - **what helps**: single changes of thresholds, each tried on all images, and anchors that fit the objects.
 
 It runs in a process of its own: close the page, come back, stop it and go on as you like.

@@ -37,7 +37,7 @@ def recommendation_table(recommendations: tuple[Recommendation, ...]) -> pd.Data
         {
             "threshold": [FIELD_WORDS[one.field] for one in recommendations],
             "change": [
-                f"{number_words(_plain(one.before))} → {number_words(_plain(one.after))}"
+                f"{number_words(_plain(one.before))} → {number_words(_plain(one.after), one.before)}"
                 for one in recommendations
             ],
             "true": [_moves(one.came_true, one.went_true) for one in recommendations],
@@ -67,7 +67,7 @@ def _recommendations(run: ShownRun, scene: Scene | None) -> None:
     one = tried[place or 0]
     can = run.of_sidebar and scene is not None and scene.model is not None
     st.button(
-        f"Apply {FIELD_WORDS[one.field]} {number_words(_plain(one.after))}",
+        f"Apply {FIELD_WORDS[one.field]} {number_words(_plain(one.after), one.before)}",
         key="dataset.apply", icon=":material/tune:", disabled=not can, on_click=move_sliders,
         args=(changed_thresholds(run.summary.thresholds, one),),
     )  # fmt: skip
@@ -84,8 +84,10 @@ def _anchors(fit: AnchorFit) -> None:
     sizes = "; ".join(", ".join(f"{size:.0f}" for size in level) for level in fit.sizes)
     ratios = ", ".join(f"{ratio:.2f}" for ratio in fit.ratios)
     better = fit.recall_after > fit.recall_before + 1e-9
-    rest = f"of the shapes below **{fit.recall_after:.1%}**" if better else "and no better shapes were found"
-    st.markdown(f"Some anchor shape fits **{fit.recall_before:.1%}** of the objects, {rest}.")
+    rest = (
+        f"with the shapes below, **{fit.recall_after:.1%}**" if better else "and no better shapes were found"
+    )
+    st.markdown(f"**{fit.recall_before:.1%}** of the objects have an anchor that fits; {rest}.")
     if better:
         st.code(f"anchor sizes   {sizes}\naspect ratios  {ratios}", language=None)
         st.caption(

@@ -10,6 +10,7 @@ from detector.judging.causes import leading_causes
 from viz_app import resources, state
 from viz_app.app_pages.dataset_shown import ShownRun
 from viz_app.controls import shown_detector
+from viz_app.figures.remedy_words import plain_words
 from viz_app.figures.words import plural
 from viz_app.jobs import processes as jobs
 from viz_app.jobs.processes import JobState
@@ -76,8 +77,9 @@ def show_causes(report: Report | None, run: ShownRun | None) -> None:
 
 
 def _cause(cause: LeadingCause, number: str = "") -> None:
-    evidence = " · ".join(literal(phrase) for phrase in cause.evidence)
-    said = f"{number}**{literal(as_sentence(_capital(cause.message)))}** {literal(as_sentence(cause.remedy))}"
+    evidence = " · ".join(literal(plain_words(phrase)) for phrase in cause.evidence)
+    what, remedy = plain_words(_capital(cause.message)), plain_words(cause.remedy)
+    said = f"{number}**{literal(as_sentence(what))}** {literal(as_sentence(remedy))}"
     st.markdown(said + (f"  \n:small[:gray[{evidence}]]" if evidence else ""))
 
 

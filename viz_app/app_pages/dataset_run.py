@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LIMIT, _SHOWN, _TROUBLE = "dataset.limit", "dataset.run", "dataset trouble"
 _EVERY_SECONDS = 1.0
+_STEPS = ("diagnose", "recommend", "summarize")  # each counts the images anew
 
 
 def choose_run(scene: Scene | None) -> str | None:
@@ -84,7 +85,8 @@ def progress_words(progress: Progress) -> str:
     """How far a diagnosis is, in one line."""
     if progress.state is JobState.STARTING:
         return "Starting: the detector is being loaded"
-    parts = [f"{progress.phase_words}: {progress.done:,} of {plural(progress.total, 'image')}"]
+    step = f"Step {_STEPS.index(progress.phase) + 1} of {len(_STEPS)} · " if progress.phase in _STEPS else ""
+    parts = [f"{step}{progress.phase_words}: {progress.done:,} of {plural(progress.total, 'image')}"]
     if progress.rate:
         parts.append(f"{progress.rate:.1f} images/s")
     if progress.seconds_left is not None:
@@ -119,10 +121,16 @@ def _button(wanted: Job | None) -> None:
     done, at_work = progress.state is JobState.DONE, progress.is_alive
     shown = wanted is not None and survey().run == wanted.name
     st.button(
-        "Show its diagnosis" if done or at_work else "Diagnose",
+        _button_words(shown=shown, done=done, at_work=at_work),
         key="dataset.diagnose", type="primary", icon=":material/troubleshoot:", width="stretch",
         disabled=wanted is None or ((done or at_work) and shown), on_click=_start, args=(wanted,),
     )  # fmt: skip
+
+
+def _button_words(*, shown: bool, done: bool, at_work: bool) -> str:
+    if shown and (done or at_work):
+        return "Diagnosed" if done else "Diagnosing …"
+    return "Show its diagnosis" if done or at_work else "Diagnose"
 
 
 def _start(job: Job) -> None:

@@ -12,7 +12,7 @@ from viz_app.app_pages.why_explained import explain_ladder
 from viz_app.app_pages.why_lineage import show_descendants, show_lineage
 from viz_app.app_pages.why_picture import choose_question, show_question
 from viz_app.app_pages.why_saliency import show_saliency
-from viz_app.app_pages.why_subjects import asked_now, questions, subject_of
+from viz_app.app_pages.why_subjects import asked_now, questions, subject_of, unanswered
 from viz_app.problems import literal
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ def render(scene: Scene) -> None:
         show_question(scene, subject)
         choose_question(scene, questions(scene, asked), question)
     with right, st.container(border=True, height="stretch"):
+        if sentence := unanswered(scene, state.selection()):
+            instead = "" if subject is None else f" The answer below is about {subject.name} instead."
+            st.info(literal(sentence + instead), icon=":material/info:")
         if subject is None:
             _nothing_to_ask(scene)
             return
@@ -45,6 +48,7 @@ def _sections(scene: Scene, subject: Subject) -> None:
         if subject.slot is not None:
             show_lineage(scene, subject.slot, subject.object)
         elif subject.anchor is not None:
+            st.markdown(f"Anchor {subject.anchor:,} came nearest.")
             show_descendants(scene, subject.anchor)
         else:
             st.caption("No box of any stage came near it: there is nothing to follow back.")

@@ -40,15 +40,15 @@ def show_question(scene: Scene, subject: Subject | None) -> None:
 def choose_question(scene: Scene, known: Sequence[Question], question: Question | None) -> None:
     """A list of everything that can be asked about, and the class of a box that is drawn."""
     left, right = st.columns(2, gap="small", vertical_alignment="bottom")
-    if question is None:
-        left = right
-    else:
+    if question is not None:
         with left:
             _choose_known(scene, known, question)
-    with right:
+    with left if question is None else right:
         _choose_label(scene, state.choice().asked)
+    click = "" if scene.diagnosis is None else "Click on a box to ask about it, or "
+    draw = "**draw one**" if click else "**Draw a box**"
     st.caption(
-        "Click on a box to ask about it, or **draw one** around an object that nobody annotated: press and drag. "
+        f"{click}{draw} around an object that nobody annotated: press and drag. "
         "The square in the corner of the picture switches between drawing and moving it."
     )
 
@@ -57,7 +57,8 @@ def _choose_known(scene: Scene, known: Sequence[Question], question: Question) -
     entries = {str(one): one for one in known}
     words = {str(one): question_words(scene, one) for one in known}
     # A key of its own for each choice: what is selected elsewhere, on the picture say, shows here, too.
-    key = f"why.question.{question}.{len(known)}"
+    # An object that is found now has another entry, and with it another field: the old one would keep its text.
+    key = f"why.question.{words[str(question)]}.{question}.{len(known)}"
     st.selectbox(
         "Ask about", list(entries), index=list(entries).index(str(question)), key=key,
         format_func=words.__getitem__,

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from viz_app.scene import Scene
 
 _FEWEST_COLUMNS = 3
+_LEAST = 0.001  # the least probability that three digits tell from none
 _BACKGROUND = "background"  # whatever the model calls it
 _MEANS_GRADIENT = (
     "Bright: here a small change would move this logit most, the box staying where it is. That does not say that "
@@ -160,7 +161,9 @@ def _numbers(scene: Scene, found: Saliency) -> None:
     name = "Objectness"
     if isinstance(about, ClassLogit):
         name = scene.trace.categories[about.label] if about.label else _BACKGROUND
-    st.markdown(f"**{literal(name)}**: logit **{found.value:.2f}**, probability **{found.probability:.3f}**")
+    logit = f"{found.value:.2f}".replace("-", "\u2212")
+    probability = f"{found.probability:.3f}" if found.probability >= _LEAST else f"under {_LEAST:g}"
+    st.markdown(f"**{literal(name)}**: logit **{logit}**, probability **{probability}**")
 
 
 def _levels(scene: Scene, found: Saliency) -> None:

@@ -10,11 +10,13 @@ from detector.explaining.evidence import (
     FitEvidence,
     FloorEvidence,
     RankEvidence,
+    RefinedEvidence,
     SuppressionEvidence,
 )
 from detector.explaining.ladder import diagnose
 from detector.explaining.rungs import Rung
 from detector.explaining.survival import one_object
+from viz_app.figures.concerned import refined_slot
 from viz_app.figures.full_network import detection_items
 from viz_app.links import Asked, Selected
 
@@ -76,7 +78,13 @@ class Subject:
             return int(kept[self.false_positive.detection])
         if self.verdict is None:
             return None
-        return int(kept[self.verdict.detection]) if self.verdict.detection is not None else self.verdict.slot
+        if self.verdict.detection is not None:
+            return int(kept[self.verdict.detection])
+        refined = self.verdict.evidence
+        if self.verdict.slot is None and isinstance(refined, RefinedEvidence):
+            # No refined box fits: the one that came nearest is what there is to follow back.
+            return refined_slot(self.diagnosis, self.verdict, refined)
+        return self.verdict.slot
 
     @property
     def anchor(self) -> int | None:
@@ -178,6 +186,23 @@ def anchor_of(evidence: Evidence | None) -> int | None:
         case RankEvidence(candidate=anchor, level=int()) | SuppressionEvidence(candidate=anchor):
             return anchor
     return None
+
+
+def unanswered(scene: Scene, selected: Selected | None) -> str:
+    """Why a selected detection cannot be asked about, in one sentence; empty where it can, or none is selected."""
+    if selected is None or selected.kind != "detection" or selected in questions(scene, None):
+        return ""
+    names, label = scene.trace.categories, selected.label or 0
+    name = names[label] if label < len(names) else f"category {label}"
+    if selected not in detection_items(scene.replay):
+        return (
+            f"The {name} box of anchor {selected.index:,} is not among the detections under these thresholds."
+        )
+    if scene.diagnosis is None:
+        return f"Nobody annotated this image, so it is not known whether the selected {name} is right."
+    if _object_of(scene, selected) is None:
+        return f"The selected {name} lies in a crowd region, where detections are not counted."
+    return ""
 
 
 def _object_of(scene: Scene, selected: Selected) -> Selected | None:

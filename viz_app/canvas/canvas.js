@@ -139,7 +139,8 @@ class Canvas {
       painter.tag(boxes.label(hovered), header.groups[hovered.group].color, boxes.at(hovered));
     }
     for (const [text, box] of knobs.tags) painter.tag(text, header.preview.color, box);
-    header.groups.forEach(({ name, color, labels }, group) => {
+    // What is drawn on top says its name first.
+    header.groups.map((group, place) => [group, place]).reverse().forEach(([{ name, color, labels }, group]) => {
       if (knobs.replaced.includes(name)) return;
       labels.forEach((text, place) => {
         const box = { group, place };

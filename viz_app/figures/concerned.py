@@ -98,6 +98,12 @@ def seen_instead(diagnosis: Diagnosis, index: int) -> int | None:
     return best if float(quality[best]) > 0 else None
 
 
+def refined_slot(diagnosis: Diagnosis, verdict: Verdict, refined: RefinedEvidence) -> int:
+    """The class slot whose refined box came nearest to an object, where none fits it."""
+    label = int(diagnosis.truth.labels[verdict.object])
+    return int(diagnosis.replay.slot_of(torch.tensor(refined.roi), torch.tensor(label)))
+
+
 def slot_box(diagnosis: Diagnosis, slot: int) -> Tensor:
     """The refined box of a class slot."""
     return diagnosis.replay.trace.to_image(diagnosis.replay.detections.boxes[slot])
@@ -124,8 +130,7 @@ def _evidence_boxes(diagnosis: Diagnosis, verdict: Verdict) -> list[Concerned]:
         case SuppressionEvidence() as one:
             return _duel(diagnosis, verdict, one)
         case RefinedEvidence() as refined:
-            label = int(diagnosis.truth.labels[verdict.object])
-            slot = int(replay.slot_of(torch.tensor(refined.roi), torch.tensor(label)))
+            slot = refined_slot(diagnosis, verdict, refined)
             roi = trace.to_image(replay.head.boxes[refined.roi])
             before = Concerned(Role.BEFORE, f"best RoI, IoU {refined.proposal_iou:.2f}", roi)
             return [before, _slot(diagnosis, slot, f"refined, IoU {refined.refined_iou:.2f}")]

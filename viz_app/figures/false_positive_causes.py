@@ -92,7 +92,8 @@ def cause_figure(diagnosis: Diagnosis) -> go.Figure:
         )
     )  # fmt: skip
     calm(figure, x="false positives", height=_ROOM + _BAR * len(counts))
-    figure.update_xaxes(range=[0, 1.15 * max(*counts.values(), 1)], tickformat=",d", nticks=5)
+    most = max(*counts.values(), 1)
+    figure.update_xaxes(range=[0, 1.15 * most], tickformat=",d", dtick=max(1, -(-most // 5)))
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return figure
 

@@ -76,8 +76,8 @@ def ranked_bars(
     """
     keys = keys or names
     low, high = min(0.0, *values, 0.0), max(*values, 0.0, 0.0)
-    room = (high - low) or 1.0
-    ends = (low - (0.28 * room if low < 0 else 0.0), high + 0.28 * room)
+    room = ((high - low) or 1.0) * max(0.16, 0.04 * max(map(len, texts)))
+    ends = (low - (room if low < 0 else 0.0), high + room)
     faded = [with_alpha(color, 0.35) if chosen not in (None, key) else color for key in keys]
     still = {
         "selected": {"marker": {"opacity": 1}},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
 from detector.explaining.ladder_text import RUNG_NAMES
@@ -23,10 +25,16 @@ FIELD_WORDS = {
 }
 """What the sliders call each field of `Thresholds`."""
 
+_SHOWN = {rung.name: name for rung, name in RUNG_NAMES.items()} | {
+    field: f"“{words}”" for field, words in FIELD_WORDS.items()
+}
+_NAMES = re.compile(rf"\b({'|'.join(_SHOWN)})\b")
+
 
 def change_words(remedy: Remedy) -> str:
     """The change, such as `Score 0.5 → 0.4301`."""
-    return f"{FIELD_WORDS[remedy.field]} {number_words(remedy.before)} → {number_words(remedy.after)}"
+    before, after = number_words(remedy.before), number_words(remedy.after, remedy.before)
+    return f"{FIELD_WORDS[remedy.field]} {before} → {after}"
 
 
 def title_words(remedy: Remedy) -> str:
@@ -36,9 +44,26 @@ def title_words(remedy: Remedy) -> str:
     return "No single threshold brings it back. One step further"
 
 
-def number_words(value: float) -> str:
-    """A threshold as short as it can be said: whole numbers with separators, shares to six digits."""
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+def number_words(value: float, before: float | None = None) -> str:
+    """A threshold as short as it can be said: whole numbers with separators, shares to six digits.
+
+    Args:
+        value: of the threshold.
+        before: what it is changed from: the sixth digit is rounded away from it, so that the change which is
+            said is no smaller than the one that was tried, and works, too.
+    """
+    if isinstance(value, int):
+        return f"{value:,}"
+    if before is None or float(f"{value:.6g}") in (value, before):
+        return f"{value:.6g}"
+    exact = Decimal(value)
+    digit = Decimal(1).scaleb(exact.adjusted() - 5)
+    return f"{float(exact.quantize(digit, ROUND_CEILING if value > before else ROUND_FLOOR)):.6g}"
+
+
+def plain_words(sentence: str) -> str:
+    """A sentence with the names that the app shows: `“Score”` for `box_score`, `Box NMS` for `BOX_NMS`."""
+    return _NAMES.sub(lambda found: _SHOWN[found[0]], sentence)
 
 
 def effect_words(remedy: Remedy, name: str) -> str:

@@ -22,10 +22,11 @@ MOST_GROUPS = 24
 _ALL, _END = "All", "Found"
 _CLEAR, _EDGE = "rgba(0,0,0,0)", "rgba(255,255,255,0.6)"
 _ROWS, _HEAD, _TALL = (26, 54), 82, 300
-# From the first rung to the last: the deeper in the network, the darker.
+# From the first rung to the last: the deeper in the network, the darker; yellow, red, then violet, so that two
+# rungs beside each other can be told apart.
 _RUNG_COLORS = (
-    "#F6C7A6", "#F2B48B", "#EDA072", "#E68C5E", "#DE794F", "#D56743",
-    "#C0392B", "#A93226", "#8F2A22", "#76221D", "#5E1B18",
+    "#FBE0A0", "#F8C97C", "#F4B05F", "#EF964A", "#E77B3F", "#DC5F3C",
+    "#CB4242", "#C0282D", "#8E2060", "#68307E", "#3F2A6E",
 )  # fmt: skip
 
 
@@ -113,13 +114,12 @@ def _segments(
     color = with_alpha(FOUND, 0.30) if found else rung_color(rung)
     edges = [(2.5, ACCENT) if chosen == (name, rung) else (1, _EDGE) for name in rows]
     return go.Bar(
-        y=[f"{name} · {plural(group.objects, 'object')}" for name, group in rows.items()],
+        # The share found stands before the bar: letters on it would be hard to read in one of the themes.
+        y=[f"{name} · {group.found / group.objects:.0%} of {group.objects:,}" for name, group in rows.items()],
         x=[100 * counts[name] / group.objects for name, group in rows.items()],
         orientation="h",
         name=rung_name(rung),
         customdata=[[name, rung] for name in rows],
-        text=[f"{counts[name] / group.objects:.0%}" if found else "" for name, group in rows.items()],
-        textposition="inside", insidetextanchor="start", textangle=0, textfont={"size": 12}, constraintext="none",
         hovertext=[_segment_words(name, rung, counts[name], group) for name, group in rows.items()],
         hovertemplate="%{hovertext}<extra></extra>",
         marker={
