@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from detector.tracing.anchor_losses import anchor_terms, members_of, ranked, view_of
-from detector.tracing.sampling import training_trace
-from detector.tracing.trace import BackboneStage
-from viz_app import state
 from viz_app.app_pages.parts import PROBABILITY, linked_table, with_model
 from viz_app.app_pages.rpn_objects import NO_OBJECTS
 from viz_app.app_pages.rpn_parts import ANCHOR, ROWS, Drawn, selected_anchor
 from viz_app.app_pages.rpn_training_charts import batch_below, drawn_anchors
-from viz_app.app_pages.training_step import seed_row
+from viz_app.app_pages.training_step import seed_row, training_step
 from viz_app.figures.rpn import anchor_items
 from viz_app.figures.rpn_filter import ground_truth_group
 from viz_app.figures.rpn_losses import drawn_by_loss, loss_table, loss_words
@@ -27,17 +23,16 @@ from viz_app.figures.rpn_samples import (
     selected_sample_groups,
 )
 from viz_app.problems import as_sentence, literal
+from viz_app.scene import ModelNeeded
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from detector.models.detector import Detector
     from detector.tracing.anchor_losses import Loss
     from detector.tracing.trace import Trace
     from viz_app.figures.picture import BoxGroup
     from viz_app.scene import Scene
 
-_KEPT = "rpn.training"
 _BATCH, _LOSSES = "the drawn batch", "best and worst"
 _LOSS_NAMES: dict[Loss, str] = {"sum": "sum", "objectness": "objectness", "box": "box"}
 _NUMBER = st.column_config.NumberColumn(format="%.4f", help="of this anchor, before the mean")
@@ -151,34 +146,15 @@ def _step(scene: Scene) -> Trace | None:
         st.info(NO_OBJECTS)
         return None
     with with_model():
-        return _seeded(scene, scene.detector)
+        return _seeded(scene)
     return None
 
 
-def _seeded(scene: Scene, detector: Detector) -> Trace | None:
-    seed = seed_row(scene)
+def _seeded(scene: Scene) -> Trace | None:
     try:
-        return _remembered(scene.trace, detector, seed)
+        return training_step(scene, seed_row(scene)).trace
+    except ModelNeeded:
+        raise
     except ValueError as error:
         st.warning(literal(as_sentence(error)))
         return None
-
-
-def _remembered(trace: Trace, detector: Detector, seed: int) -> Trace:
-    """The training step, kept while image and seed stay: it costs a forward of the whole model.
-
-    Raises:
-        ValueError: a model that draws its samples elsewhere than torchvision.
-    """
-    known: tuple[Trace, int, Trace] | None = state.remembered(_KEPT, None)
-    if known is not None and known[0] is trace and known[1] == seed:
-        return known[2]
-    with st.spinner("Running one training step …"):
-        step = training_trace(detector, trace, seed)
-    if step.training is None:
-        raise ValueError(f"{detector.name} does not draw its training samples through torchvision's samplers")
-    # The maps are let go: they are many times larger than all that is shown of the step.
-    head = replace(step.head, embedding=None, features=None)
-    step = replace(step, backbone=BackboneStage({}, {}, exact=False), head=head)
-    state.remember(_KEPT, (trace, seed, step))
-    return step

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import streamlit as st
 
 from detector.tracing.roi_origins import RoiOrigins, roi_origins
 from detector.tracing.sampling import training_trace
+from detector.tracing.trace import BackboneStage
 from viz_app import state
 
 if TYPE_CHECKING:
+    from detector.tracing.replay import Replayer
     from detector.tracing.samples import TrainingView
     from detector.tracing.trace import Trace
     from viz_app.scene import Scene
 
 SEED = "training.seed"
 """Key of the seed, the same on all pages."""
-
-_KEPT = "training step"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,13 +29,19 @@ class TrainingStep:
 
     Args:
         seed: it was drawn under.
+        trace: of the step, without its maps.
         view: labels, samples, targets and losses of both stages.
         origins: where the drawn RoIs came from.
     """
 
     seed: int
+    trace: Trace
     view: TrainingView
     origins: RoiOrigins
+
+
+# The last step of each image, on whichever page it was asked for; gone with the image.
+_KNOWN: WeakKeyDictionary[Replayer, TrainingStep] = WeakKeyDictionary()
 
 
 def seed_row(scene: Scene) -> int:
@@ -60,20 +67,25 @@ def training_step(scene: Scene, seed: int) -> TrainingStep:
         ValueError: no ground truth, no model, or one that draws its samples elsewhere than torchvision.
     """
     if scene.trace.training is not None:
-        return TrainingStep(seed, scene.trace.training, roi_origins(scene.trace))
-    known: tuple[Trace, TrainingStep] | None = state.remembered(_KEPT, None)
-    if known is not None and known[0] is scene.trace and known[1].seed == seed:
-        return known[1]
+        return TrainingStep(seed, scene.trace, scene.trace.training, roi_origins(scene.trace))
+    known = _KNOWN.get(scene.replayer)
+    if known is not None and known.seed == seed:
+        return known
     with st.spinner("Running one training step …"):
         trace = training_trace(scene.detector, scene.trace, seed)
-        if trace.training is None:
-            raise ValueError(
-                f"{scene.detector.name} does not draw its training samples through torchvision's samplers"
-            )
-        # The trace itself is let go: its features are many times larger than all that is shown of it.
-        step = TrainingStep(seed, trace.training, roi_origins(trace))
-    state.remember(_KEPT, (scene.trace, step))
+    if trace.training is None:
+        raise ValueError(
+            f"{scene.detector.name} does not draw its training samples through torchvision's samplers"
+        )
+    step = TrainingStep(seed, _without_maps(trace), trace.training, roi_origins(trace))
+    _KNOWN[scene.replayer] = step
     return step
+
+
+def _without_maps(trace: Trace) -> Trace:
+    """The maps are let go: they are many times larger than all that is shown of the step."""
+    head = replace(trace.head, embedding=None, features=None)
+    return replace(trace, backbone=BackboneStage({}, {}, exact=False), head=head)
 
 
 def _next_seed() -> None:
