@@ -125,3 +125,14 @@ def test_values_that_are_not_finite_leave_the_rest_to_see(trace: Trace, rules: I
     assert sum(figures.normalised_histogram(broken).data[1].y) == pytest.approx(1)
     picture = figures.network_picture(figures.turned_back(broken, rules), tensor.shape)
     assert int(picture[0, :5, :170].max()) == 0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.999])
+def test_a_pixel_is_told_with_what_the_network_gets_of_it(trace: Trace, share: float) -> None:
+    height, width = trace.input.image_size
+    words = figures.pixel_words(trace, share * width, share * height)
+    column, row = int(share * width), int(share * height)
+    red, green, blue = trace.input.pixels[:, row, column].tolist()
+    assert f"Pixel ({column}, {row}): red {red}, green {green}, blue {blue}." in words
+    given = trace.input.tensor[:, int(share * 128), int(share * 170)].tolist()
+    assert ", ".join(f"{value:+.2f}" for value in given) in words

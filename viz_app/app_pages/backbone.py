@@ -67,8 +67,10 @@ def _file(trace: Trace) -> None:
     height, width = trace.input.image_size
     st.subheader("The file", anchor=False)
     groups = figures.truth_groups(trace, "image")
-    show_picture(trace.input.pixels, groups, key="backbone.file")
-    st.caption(f"Image frame: {width} × {height} px, values 0 to 255.")
+    pick = show_picture(trace.input.pixels, groups, key="backbone.file")
+    st.caption(f"Image frame: {width} × {height} px, values 0 to 255. A click tells those of a pixel.")
+    if pick is not None and pick.x >= 0:
+        st.caption(figures.pixel_words(trace, pick.x, pick.y))
     if trace.ground_truth is None:
         st.caption("No ground truth is known for this image.")
     elif not groups:

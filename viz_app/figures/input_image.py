@@ -201,3 +201,16 @@ def _channel_lines(values: Tensor, span: tuple[float, float], unit: str) -> go.F
         showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 0, "font": {"size": 11}}
     )
     return figure
+
+
+def pixel_words(trace: Trace, x: float, y: float) -> str:
+    """The values of the pixel at (x, y) of the image frame, in the file and where the network gets it."""
+    (height, width), (rows, columns) = trace.input.image_size, trace.input.network_size
+    column, row = min(int(x), width - 1), min(int(y), height - 1)
+    raw = zip(CHANNELS, trace.input.pixels[:, row, column].tolist(), strict=True)
+    place = min(int(y * rows / height), rows - 1), min(int(x * columns / width), columns - 1)
+    given = ", ".join(f"{value:+.2f}" for value in trace.input.tensor[:, place[0], place[1]].tolist())
+    return (
+        f"Pixel ({column}, {row}): {', '.join(f'{name} {value}' for name, value in raw)}. "
+        f"The network gets {given} at ({place[1]}, {place[0]})."
+    )
