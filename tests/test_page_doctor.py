@@ -93,7 +93,7 @@ def test_splits_that_share_images_are_told(broken: Path) -> None:
     leak = report.find("leak")
     assert leak is not None
     assert metrics(app)["Errors"] == str(len(report.errors))
-    assert leak.message in list(finding_table(report.findings)["finding"])
+    assert leak.message[:1].upper() + leak.message[1:] in list(finding_table(report.findings)["finding"])
 
 
 def test_what_is_no_data_set_is_told_in_a_sentence(tmp_path: Path) -> None:

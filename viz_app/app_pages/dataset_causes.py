@@ -78,12 +78,13 @@ def show_causes(report: Report | None, run: ShownRun | None) -> None:
 
 def _cause(cause: LeadingCause, number: str = "") -> None:
     evidence = " · ".join(literal(plain_words(phrase)) for phrase in cause.evidence)
-    what, remedy = plain_words(_capital(cause.message)), plain_words(cause.remedy)
+    what, remedy = plain_words(capital(cause.message)), plain_words(cause.remedy)
     said = f"{number}**{literal(as_sentence(what))}** {literal(as_sentence(remedy))}"
     st.markdown(said + (f"  \n:small[:gray[{evidence}]]" if evidence else ""))
 
 
-def _capital(sentence: str) -> str:
+def capital(sentence: str) -> str:
+    """A sentence with a capital letter at its beginning."""
     return sentence[:1].upper() + sentence[1:]
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from detector.judging.doctor import examine
 from detector.judging.findings import Finding, Report, Severity
 from viz_app import resources, state
-from viz_app.app_pages.dataset_causes import remember_report, run_of, show_causes
+from viz_app.app_pages.dataset_causes import capital, remember_report, run_of, show_causes
 from viz_app.app_pages.dataset_choice import choose_dataset
 from viz_app.app_pages.parts import select_row
 from viz_app.controls import shown_detector
@@ -124,7 +124,7 @@ def finding_table(findings: tuple[Finding, ...]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "severity": [[finding.severity.value] for finding in findings],
-            "finding": [finding.message for finding in findings],
+            "finding": [capital(finding.message) for finding in findings],
             "count": [finding.count for finding in findings],
         }
     )
@@ -172,6 +172,7 @@ def _show(report: Report, wanted: _Wanted) -> None:
             },
             required=True,
             height=520,
+            row_height=68,
         )
     with right, st.container(border=True, height="stretch"):
         _details(report.findings[place or 0], wanted.source)
@@ -192,7 +193,7 @@ def _numbers(report: Report) -> None:
 def _details(finding: Finding, source: str) -> None:
     """One finding with its remedy and the first few places."""
     st.markdown(f"{_BADGES[finding.severity]} :gray[{literal(finding.check.replace('_', ' '))}]")
-    st.markdown(f"**{literal(as_sentence(finding.message))}**")
+    st.markdown(f"**{literal(as_sentence(capital(finding.message)))}**")
     st.markdown(f"**What to do.** {literal(as_sentence(finding.remedy))}")
     places = [place for place in finding.places if str(place)]
     if not places:

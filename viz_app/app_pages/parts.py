@@ -125,6 +125,7 @@ def select_row(
     *,
     required: bool = False,
     height: int = _TABLE_HEIGHT,
+    row_height: int = _ROW_HEIGHT,
 ) -> int | None:
     """A table in which one row can be selected; the place of that row, or None.
 
@@ -134,6 +135,7 @@ def select_row(
         columns: formats by column name; None hides a column.
         required: one row is always selected, the first one to begin with.
         height: at most, in screen pixels; seven rows by default.
+        row_height: in screen pixels; from 68 on, long texts go on in a second and a third line.
     """
     downloads.note_table(key, table)
     event = st.dataframe(
@@ -143,7 +145,8 @@ def select_row(
         on_select="rerun",
         selection_mode="single-row-required" if required else "single-row",
         column_config=dict(columns),
-        height=min(height, _ROW_HEIGHT * (len(table) + 1) + 2),
+        height=min(height, _ROW_HEIGHT + row_height * len(table) + 2),
+        row_height=row_height,
     )
     rows = event["selection"]["rows"]
     # A table that became shorter may still report a row that is gone.

@@ -48,8 +48,7 @@ def _sections(scene: Scene, subject: Subject) -> None:
         if subject.slot is not None:
             show_lineage(scene, subject.slot, subject.object)
         elif subject.anchor is not None:
-            st.markdown(f"Anchor {subject.anchor:,} came nearest.")
-            show_descendants(scene, subject.anchor)
+            show_descendants(scene, subject.anchor, f"Anchor {subject.anchor:,} came nearest. ")
         else:
             st.caption("No box of any stage came near it: there is nothing to follow back.")
     # Where nothing came near, the logit of the object's own box is asked for.

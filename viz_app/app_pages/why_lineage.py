@@ -51,15 +51,16 @@ def show_lineage(scene: Scene, slot: int, target: int | None = None) -> None:
         st.code(lineage_text(lineage, scene.trace.categories), language=None)
 
 
-def show_descendants(scene: Scene, anchor: int) -> None:
+def show_descendants(scene: Scene, anchor: int, before: str = "") -> None:
     """What came of one anchor: its box, its RoI, the RoI's class slots, in words and as a table.
 
     Args:
         scene: what is looked at.
         anchor: its index.
+        before: a sentence that comes first.
     """
     found = descendants_of(scene.replay, anchor)
-    st.markdown(descendants_words(found))
+    st.markdown(before + descendants_words(found))
     if found.slots:
         linked_table(
             descendants_table(scene.replay, found),

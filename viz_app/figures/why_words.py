@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from detector.explaining.evidence_words import object_name
+from detector.explaining.false_positives import Cause, TideType
 from viz_app.figures.words import plural, size_words
 
 if TYPE_CHECKING:
@@ -51,7 +52,11 @@ def false_positive_aside(diagnosis: Diagnosis, one: FalsePositive) -> str:
     """Cause, TIDE's type and size of a false positive."""
     size = size_words(diagnosis.replay.boxes[one.detection])
     rois = "" if one.agreement is None else f" · {plural(one.agreement.rois, 'RoI')} agree"
-    return f"cause: {one.cause} · TIDE type: {one.tide} · {size} px{rois}"
+    # TIDE looks for an object of the same category first, and for the place afterwards.
+    why = (
+        " (near an object of its class)" if (one.tide, one.cause) == (TideType.LOC, Cause.OTHER_CLASS) else ""
+    )
+    return f"cause: {one.cause} · TIDE type: {one.tide}{why} · {size} px{rois}"
 
 
 _MEANING = {
