@@ -69,7 +69,7 @@ def test_ctrl_c_ends_a_run_that_can_be_continued(tmp_path: Path) -> None:
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "Traceback" not in said
+    assert "stopped; the same command goes on from here" in said and "Traceback" not in said
     status = read_status(tmp_path)
     assert status is not None
     assert status.state is State.STOPPED
@@ -90,6 +90,10 @@ def test_the_table_says_what_costs_what_and_what_helps() -> None:
     assert "not used: a.png: broken" in text
     assert "box_nms 0.5 -> 0.6: AP 0.500 -> -, right ones +3 -0, wrong ones +1 -2" in text
     assert "80.0% of the objects instead of 40.0%: sizes 16/24, 32/48; ratios 0.5, 1" in text
+
+
+def test_a_replay_that_is_not_the_models_own_output_is_told() -> None:
+    assert "On 3 of 4 images" in summary_text(replace(summary(), unfaithful=3))
 
 
 def test_many_unusable_images_do_not_fill_the_terminal() -> None:

@@ -15,6 +15,7 @@ import torch
 from pycocotools.coco import COCO
 from support.coco_images import plain
 from support.server import boxscope_command
+from torch import Tensor
 
 from detector import (
     Detector,
@@ -32,6 +33,7 @@ from detector.judging.locks import locked
 from detector.judging.parts import PartWriter, finished, part_files
 from detector.judging.rows import Found, Truth
 from detector.judging.status import State, Status, read_status
+from detector.models.pyramid_heads import PyramidRoIHeads
 from detector.tracing.looking import looking
 
 if TYPE_CHECKING:
@@ -332,6 +334,23 @@ def test_a_detector_without_names_takes_the_data_sets(scenes: ShapesDataset, tmp
     found = diagnose_dataset(unnamed, scenes, tmp_path, limit=2, remedies=False)
     assert set(found.objects.category) <= set(scenes.categories)
     assert found.summary.found > 0
+
+
+def test_a_model_that_the_replay_does_not_reproduce_is_told(
+    run: tuple[Path, DatasetDiagnosis, list[Status]], scenes: ShapesDataset, tmp_path: Path
+) -> None:
+    class Moved(PyramidRoIHeads):
+        """A box filter of its own."""
+
+        def postprocess_detections(self, *given: Any) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+            boxes, scores, labels = super().postprocess_detections(*given)
+            return [one + 1 for one in boxes], scores, labels
+
+    detector = load_detector("shapes")
+    detector.model.roi_heads.__class__ = Moved
+    diagnose_dataset(detector, scenes, tmp_path, limit=2, remedies=False)
+    assert load_diagnosis(tmp_path).summary.unfaithful == 2
+    assert (run[1].summary.unfaithful, run[1].summary.caution) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,8 @@ def test_no_value_nearer_than_the_remedy_brings_the_object_back() -> None:
             if verdict.rung not in FIELD_OF:
                 assert remedy_for(replayer, diagnosis, verdict) is None
                 continue
+            if all(met[verdict.rung, back] >= 2 for back in (True, False)):
+                continue
             field, remedy = FIELD_OF[verdict.rung], remedy_for(replayer, diagnosis, verdict)
             back = remedy is not None and remedy.brings_back
             met[verdict.rung, back] += 1
@@ -64,10 +66,12 @@ def passes(replayer: Replayer, diagnosis: Diagnosis, index: int, field: str, val
 def test_where_nothing_brings_it_back_the_remedy_is_the_nearest_value_that_gets_it_past_its_rung() -> None:
     seen = 0
     for seed in range(150):
+        if seen >= 4:
+            break
         replayer, diagnosis = scene_by_hand(seed)
         for verdict in diagnosis.lost:
             remedy = remedy_for(replayer, diagnosis, verdict)
-            if remedy is None or remedy.brings_back or seen >= 4:
+            if remedy is None or remedy.brings_back:
                 continue
             seen += 1
             step = abs(remedy.after - remedy.before) - 1e-12

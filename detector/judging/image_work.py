@@ -87,7 +87,7 @@ class ImageWork:
         scale = _scale(replayer.trace)
         return ImageReport(
             index, name, replayer.trace.input.image_size, scale, tuple(rows), false, truths,
-            detections_of(diagnosis),
+            detections_of(diagnosis), faithful=replayer.trace.faithful,
         )  # fmt: skip
 
 

@@ -102,6 +102,7 @@ class ImageReport:
         detections: in the model's order.
         seconds: that the image took.
         problem: why the image could not be used, in one sentence; then all the rest is empty.
+        faithful: whether the replay gave the model's own output under the model's own thresholds.
     """
 
     index: int
@@ -114,6 +115,7 @@ class ImageReport:
     detections: tuple[Found, ...] = ()
     seconds: float = 0.0
     problem: str = ""
+    faithful: bool = True
 
     def to_line(self) -> str:
         """One line of JSON without its end."""

@@ -85,6 +85,7 @@ def summarize(
         problems=tuple(
             Problem(report.index, report.image, report.problem) for report in reports if report.problem
         ),
+        unfaithful=sum(not report.faithful for report in good),
     )
 
 

@@ -145,6 +145,8 @@ class Summary:
         anchors: better anchors, where they were looked for.
         seconds: of the run, all calls together.
         problems: images that could not be used.
+        unfaithful: images on which a replay is not the model's own output (it overrides one of torchvision's
+            filters): all numbers are those of the replay.
     """
 
     model: str
@@ -165,6 +167,18 @@ class Summary:
     anchors: AnchorFit | None = None
     seconds: float = 0.0
     problems: tuple[Problem, ...] = field(default=())
+    unfaithful: int = 0
+
+    @property
+    def caution(self) -> str:
+        """What a reader must know before trusting the numbers, in one sentence; empty where there is nothing."""
+        if not self.unfaithful:
+            return ""
+        return (
+            f"On {self.unfaithful:,} of {self.images:,} images a replay is not this model's own output (it "
+            "overrides one of torchvision's filters, or its numbers are not finite): all counts and averages are "
+            "those of the replay."
+        )
 
     def to_json(self) -> str:
         """The text of `summary.json`."""

@@ -57,6 +57,8 @@ def _read(name: str) -> ShownRun | None:
 
 def _result(run: ShownRun, scene: Scene | None) -> None:
     show_numbers(run)
+    if run.summary.caution:
+        st.warning(run.summary.caution, icon=":material/warning:")
     if run.summary.objects == 0:
         st.info(
             "There is no object in these images that the detector could find, so nothing can be lost: "

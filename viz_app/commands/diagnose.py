@@ -151,6 +151,8 @@ def _head(summary: Summary) -> list[str]:
         f"(IoU {summary.iou:g}), recall {_share(summary.found, summary.objects)}",
         "  ".join(f"{name} {_number(getattr(coco, name))}" for name in averages),
     ]
+    if summary.caution:
+        lines.append(summary.caution)
     for problem in summary.problems[:_MOST]:
         lines.append(f"not used: {problem.image}: {problem.message}")
     if len(summary.problems) > _MOST:
