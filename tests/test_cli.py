@@ -47,9 +47,11 @@ def test_every_subcommand_explains_itself(name: str) -> None:
         (["bogus"], "'bogus'"),
         (["app", "--bogus"], "--bogus"),
         (["app", "extra"], "extra"),
-        (["app", "--port", "many"], "many"),
         (["app", "--port", "0"], "port 0 is out of range"),
         (["app", "--port", "65536"], "port 65536 is out of range"),
+        (["app", "--port", "many"], "--port is 'many'; expected a whole number"),
+        (["why"], "IMAGE is missing (`boxscope why --help`"),
+        (["diagnose", "shapes:2"], "--out is missing (`boxscope diagnose --help`"),
     ],
 )
 def test_bad_usage_is_one_line_and_status_2(arguments: list[str], named: str) -> None:

@@ -4,7 +4,6 @@ Neither Streamlit nor torch is imported here: a subcommand imports what it needs
 `boxscope --help` answers at once.
 """
 
-import re
 import sys
 from argparse import ArgumentError
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from typing import NoReturn
 from jsonargparse import ArgumentParser, Namespace
 
 from viz_app.commands import diagnose, doctor, looking, why
+from viz_app.commands.mistakes import one_line
 
 USAGE_ERROR = 2
 
@@ -94,18 +94,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; the exit status. A caller's mistake is one line on stderr and status 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    reading: str | None = given[0] if given and given[0] in COMMANDS else None
     try:
-        options = build_parser().parse_args(arguments)
+        options = build_parser().parse_args(given)
+        reading = None
         if options.command is None:
             raise ValueError(f"say what to do: {', '.join(COMMANDS)} (`boxscope --help` explains each)")
         return COMMANDS[options.command].run(options[options.command])
     except (ArgumentError, ValueError, TypeError, OSError) as mistake:
-        print(f"boxscope: {_one_line(mistake)}", file=sys.stderr)
+        print(f"boxscope: {one_line(mistake, reading)}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         return 130
-
-
-def _one_line(mistake: Exception) -> str:
-    """The mistake as a person reads it: no line breaks, and `int` for jsonargparse's `<class 'int'>`."""
-    return re.sub(r"<class '([\w.]+)'>", r"\1", " ".join(str(mistake).split()))

@@ -48,7 +48,10 @@ def assert_survives(
         AssertionError: it was lost at the rung or before; the message is the ladder.
         ValueError: a box that is degenerate or lies outside the image, an unknown category, or a detector whose
             output a replay does not reproduce: what the ladder says would not be about it.
+        TypeError: a rung that is none.
     """
+    if not isinstance(rung, Rung):
+        raise TypeError(f"rung is {rung!r}; expected one of Rung, such as Rung.RPN_NMS")
     trace = capture(detector, image)
     if not trace.faithful:
         raise ValueError(
@@ -87,7 +90,9 @@ def one_object(
         raise ValueError(f"the box [{said}] has no area; expected x1, y1, x2, y2 with x2 > x1 and y2 > y1")
     height, width = image_size
     if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
-        raise ValueError(f"the box [{said}] lies outside the image of {width} × {height} px")
+        raise ValueError(
+            f"the box [{said}] lies outside the image of {width} × {height} px; expected pixels of the file"
+        )
     return GroundTruth(corners[None], torch.tensor([category_index(label, categories)]))
 
 

@@ -71,10 +71,12 @@ def diagnose(options: Namespace) -> int:
     changes = {name: options[name] for name in KNOBS if options[name] is not None}
     # What cannot be is refused before a model is loaded.
     Thresholds().replace(**changes)
+    if Path(options.out).is_file():
+        raise ValueError(f"{options.out} is a file; --out names the folder of the run")
     dataset = open_dataset(options.dataset)
     detector = named_detector(options.model, options.weights)
     shown = _ProgressLine()
-    with _stopped_gently(), shown:
+    with _stopped_gently(), _told_that_it_goes_on(), shown:
         diagnosis = diagnose_dataset(
             detector,
             dataset,
@@ -134,6 +136,19 @@ def _stopped_gently() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _told_that_it_goes_on() -> Iterator[None]:
+    """Whoever stops a run is told that nothing is lost."""
+    from detector.judging.processes import leads
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if leads():
+            print("boxscope: stopped; the same command goes on from here", file=sys.stderr)
+        raise
 
 
 def summary_text(summary: Summary) -> str:

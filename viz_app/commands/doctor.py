@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from viz_app.commands.looking import named_detector
@@ -55,6 +56,7 @@ def doctor(options: Namespace) -> int:
     report = examine(
         options.dataset, detector, others=options.split, limit=options.limit, progress=_progress()
     )
+    report = replace(report, dataset=options.dataset)
     print(json.dumps(report.as_json(), indent=2) if options.json else report_text(report))
     return FOUND_ERRORS if report.errors else 0
 
@@ -90,7 +92,7 @@ def _finding_text(finding: Finding) -> str:
     lines = [f"\n{finding.severity.value.upper()}  {finding.check}"]
     lines += _wrapped(_sentence(finding.message))
     if finding.places:
-        named = "; ".join(str(place) for place in finding.places if str(place))
+        named = "; ".join(dict.fromkeys(str(place) for place in finding.places if str(place)))
         more = "; ..." if finding.count > len(finding.places) else ""
         lines += _wrapped(f"At {named}{more}") if named else []
     return "\n".join([*lines, *_wrapped(f"-> {finding.remedy}")])

@@ -64,6 +64,8 @@ def trace(options: Namespace) -> int:
         raise ValueError(f"{target}: a trace file ends in {TRACE}")
     if not target.parent.is_dir():
         raise ValueError(f"{target}: there is no folder {target.parent}")
+    if target.is_dir():
+        raise ValueError(f"{target} is a folder; name a file to write")
     if Path(options.image).suffix.lower() == TRACE:
         raise ValueError(f"{options.image} is a trace already; give an image")
     _replayer(options).trace.save(target, features=not options.no_features)
@@ -84,7 +86,7 @@ def chosen_replay(options: Namespace) -> tuple[Replayer, Replay]:
     replayer = _replayer(options)
     replay, problem = replay_as_recorded(replayer, replayer.trace.thresholds.replace(**changes))
     if problem:
-        raise ValueError(problem)
+        raise ValueError(f"{options.image}: {problem}; give the image instead of its trace")
     return replayer, replay
 
 
@@ -102,8 +104,8 @@ def image_options(parser: ArgumentParser, help_of_image: str) -> None:
     parser.add_argument(
         "--model",
         type=str,
-        default="shapes",
-        help="shapes (bundled), a torchvision name with its own weights, or a checkpoint file",
+        default=None,
+        help="shapes (bundled, the default), a torchvision name with its own weights, or a checkpoint file",
     )
     parser.add_argument(
         "--weights", type=str, default=None, help="of a torchvision name, or `random`; DEFAULT if left out"
@@ -128,24 +130,28 @@ def _replayer(options: Namespace) -> Replayer:
     from detector import Replayer, Trace, capture
 
     if Path(options.image).suffix.lower() == TRACE:
-        if options.target is not None:
-            raise ValueError(
-                "--target goes with an image; a trace holds the objects that it was captured with"
-            )
+        for name, held in (("target", "the objects"), ("model", "what the model computed"), ("weights", "")):
+            if options[name] is not None:
+                raise ValueError(f"--{name} goes with an image; a trace holds {held or 'what they computed'}")
         return Replayer(Trace.load(options.image))
     path = _image_path(options.image)
-    detector = named_detector(options.model, options.weights)
+    detector = named_detector(options.model or "shapes", options.weights)
     return Replayer(capture(detector, path, _truth(path, options.target, detector)), detector)
 
 
 def _image_path(name: str) -> Path:
-    """The file of that name, else the bundled scene."""
+    """The file of that name, else the bundled scene; raises ValueError where it can be neither."""
     from viz_app.bundled import sample_images_folder
 
     path = Path(name)
     if path.exists() or path.name != name:
         return path
     bundled = sample_images_folder() / (name if path.suffix else f"{name}.png")
+    if not bundled.is_file() and not path.suffix:
+        scenes = sorted(scene.stem for scene in sample_images_folder().glob("*.png"))
+        raise ValueError(
+            f"there is no file {name}, and no bundled scene; these are {scenes[0]} to {scenes[-1]}"
+        )
     return bundled if bundled.is_file() else path
 
 

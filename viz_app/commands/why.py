@@ -6,6 +6,7 @@ Only names are imported at the top: torch comes when the subcommand runs.
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from detector.explaining.false_positives import FalsePositive
     from detector.explaining.remedies import Remedy
     from detector.explaining.verdicts import Diagnosis, Verdict
-    from detector.tracing.replay import Replayer
+    from detector.tracing.replay import Replay, Replayer
     from detector.tracing.trace import Trace
+
+_WIDTH = 100
 
 
 def why_options(parser: ArgumentParser) -> None:
@@ -27,10 +30,15 @@ def why_options(parser: ArgumentParser) -> None:
     image_options(parser, "image file, name of a bundled scene such as scene_00, or a .trace file")
     parser.add_argument(
         "--box", type=str, default=None, metavar="X1,Y1,X2,Y2",
-        help="an object to ask about, in pixels of the image; all annotated objects if left out",
+        help="an object to ask about, in pixels of the image, --box=X1,... where X1 is negative; all annotated "
+        "objects if left out",
     )  # fmt: skip
     parser.add_argument("--label", type=str, default=None, metavar="NAME", help="category of the box")
     parser.add_argument("--iou", type=float, default=0.5, help="overlap that counts as found; 0.5 by default")
+    parser.add_argument(
+        "--lineage", action="store_true",
+        help="also print the way of its detection, or of the candidate that got furthest, from the anchor on",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON, for a machine to read")
     threshold_options(parser)
 
@@ -48,7 +56,10 @@ def why(options: Namespace) -> int:
     truth = _truth(replayer.trace, corners, options.label)
     diagnosis = diagnose(replay, truth, options.iou)
     asked = corners is not None
-    print(_json(replayer, diagnosis, asked) if options.json else _text(replayer, diagnosis, asked))
+    if options.json:
+        print(_json(replayer, diagnosis, asked))
+    else:
+        print(_text(replayer, diagnosis, asked, options.lineage))
     return 0
 
 
@@ -77,18 +88,65 @@ def _truth(trace: Trace, corners: tuple[float, ...] | None, label: str | None) -
     return trace.ground_truth
 
 
-def _text(replayer: Replayer, diagnosis: Diagnosis, asked: bool) -> str:
+def _text(replayer: Replayer, diagnosis: Diagnosis, asked: bool, lineage: bool) -> str:
     """Ladders with remedies; of annotated images the false positives, too."""
     from detector.explaining.ladder_text import ladder_text
 
-    blocks = []
+    replay, blocks = diagnosis.replay, []
     for verdict in diagnosis.verdicts:
-        lines = [ladder_text(diagnosis, verdict), *_help(replayer, diagnosis, verdict, asked)]
-        blocks.append("\n".join(lines))
+        *ladder, story = ladder_text(diagnosis, verdict).splitlines()
+        blocks.append("\n".join([*ladder, *_wrapped(story), *_help(replayer, diagnosis, verdict, asked)]))
+        if lineage:
+            blocks.append(_way(replay, verdict, None if asked else verdict.object))
     if not asked:
-        blocks += [_false_text(diagnosis, one) for one in diagnosis.false_positives]
+        for one in diagnosis.false_positives:
+            blocks.append(_false_text(diagnosis, one))
+            if lineage:
+                blocks.append(_way_of_detection(replay, one.detection, one.object))
         blocks.append(_summary(diagnosis))
-    return "\n\n".join(blocks)
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _way(replay: Replay, verdict: Verdict, target: int | None) -> str:
+    """The lineage of the detection, or of the slot that came nearest to one, else what came of the best anchor."""
+    from detector.tracing.lineage import descendants_of, lineage_of_slot
+    from detector.tracing.lineage_text import descendants_text, lineage_text
+
+    names = replay.trace.categories
+    if verdict.detection is not None:
+        return _way_of_detection(replay, verdict.detection, target)
+    if verdict.slot is not None:
+        return _indented(lineage_text(lineage_of_slot(replay, verdict.slot, target), names))
+    anchor = _anchor(replay, verdict)
+    return "" if anchor is None else _indented(descendants_text(descendants_of(replay, anchor), names))
+
+
+def _anchor(replay: Replay, verdict: Verdict) -> int | None:
+    """The anchor that the evidence of an object without a class slot is about; None where none is known."""
+    from detector.explaining.evidence import RefinedEvidence
+
+    evidence = verdict.evidence
+    if isinstance(evidence, RefinedEvidence):
+        anchor = int(replay.head.anchor[evidence.roi])
+        return anchor if anchor >= 0 else None
+    # The others name an anchor, or a candidate, which is one as long as the verdict has no slot.
+    return getattr(evidence, "anchor", getattr(evidence, "candidate", None))
+
+
+def _way_of_detection(replay: Replay, detection: int, target: int | None) -> str:
+    from detector.tracing.lineage import trace_lineage
+    from detector.tracing.lineage_text import lineage_text
+
+    return _indented(lineage_text(trace_lineage(replay, detection, target), replay.trace.categories))
+
+
+def _indented(text: str) -> str:
+    return textwrap.indent(text, "  ")
+
+
+def _wrapped(text: str) -> list[str]:
+    """Prose in lines for a terminal, two spaces in."""
+    return textwrap.wrap(text.strip(), _WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 def _summary(diagnosis: Diagnosis) -> str:
@@ -104,12 +162,12 @@ def _help(replayer: Replayer, diagnosis: Diagnosis, verdict: Verdict, asked: boo
     from viz_app.figures.remedy_words import change_words, effect_words, price_words, title_words
 
     remedy, advice = _sought(replayer, diagnosis, verdict)
-    lines = [f"  {sentence}" for sentence in advice]
+    lines = [line for sentence in advice for line in _wrapped(sentence)]
     if remedy is None:
         return lines
     effect = effect_words(remedy, "it" if asked else f"#{verdict.object}")
     price = price_words(remedy.price, known=not asked)
-    return [f"  {title_words(remedy)}: {change_words(remedy)}. {effect} {price}", *lines]
+    return [*_wrapped(f"{title_words(remedy)}: {change_words(remedy)}. {effect} {price}"), *lines]
 
 
 def _sought(
