@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from support.models import build_detector
+from support.models import shared_detector
 from support.pictures_doc import FILE, THUMBNAILS, document
 
 from detector.models.zoo import load_detector
@@ -68,7 +68,7 @@ def test_each_draws_from_a_bundled_image(name: str, material: Material) -> None:
 @pytest.mark.parametrize("name", [entry.id for entry in CATALOGUE.values() if entry.heads])
 def test_masks_and_keypoints_are_drawn_where_the_model_has_them(name: str) -> None:
     entry = CATALOGUE[name]
-    one = Material(build_detector(HEADS[entry.heads]), bundled_scenes()[0])
+    one = Material(shared_detector(HEADS[entry.heads]), bundled_scenes()[0])
     drawn = entry.draw(one)
     assert isinstance(drawn, Boxes) and drawn.overlay is not None
     assert int(drawn.overlay[..., 3].max()) > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from detector.tracing.profile import PartProfile, profile
 MODELS = ("pyramid_per_class", "fasterrcnn_mobilenet_v3_large_320_fpn", "maskrcnn_resnet50_fpn", "single map")
 
 
+@cache
 def subject(name: str) -> tuple[Any, Trace]:
     detector = single_map_detector() if name == "single map" else shared_detector(name)
     # In whole steps of 1/255, as a file holds them: the trace keeps its pixels as bytes.
