@@ -16,6 +16,7 @@ from support.models import (
 )
 from torch import nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FrozenBatchNorm2d
 
 from detector import Thresholds, capture, load_detector
@@ -65,6 +66,21 @@ def test_anchors_and_boxes_are_those_of_a_forward(name: str) -> None:
         assert torch.equal(placed.boxes, trace.to_network(truth.boxes))
         assert placed.size == trace.input.network_size
         assert placed.grid.maps == tuple(trace.backbone.pyramid)
+
+
+def test_boxes_follow_a_transform_that_does_more_than_resize() -> None:
+    class Shifting(GeneralizedRCNNTransform):
+        def resize(self, image: Any, target: Any = None) -> Any:
+            image, target = super().resize(image, target)
+            return image, None if target is None else {**target, "boxes": target["boxes"] + 5}
+
+    detector = build_detector("pyramid_best_class")
+    grids, truth = AnchorGrids(detector.model), random_truth(1, (96, 128))
+    plain = grids.place((96, 128), truth.boxes)
+    assert torch.equal(grids.place((96, 128), truth.boxes[:2]).boxes, plain.boxes[:2])
+    detector.model.transform.__class__ = Shifting
+    shifted = AnchorGrids(detector.model).place((96, 128), truth.boxes)
+    assert torch.equal(shifted.boxes, plain.boxes + 5)
 
 
 def test_a_backbone_that_reads_its_values_is_run() -> None:

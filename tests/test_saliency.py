@@ -16,7 +16,7 @@ from detector import Detector, Replay, Replayer, Trace, capture, load_detector, 
 from detector.explaining.logits import AnyLogit, ClassLogit, ObjectnessLogit
 from detector.explaining.saliency import class_saliency, objectness_saliency, saliency_of
 
-SCENES = sorted((Path(__file__).parents[1] / "sample_images").glob("*.png"))[:4]
+SCENES = sorted((Path(__file__).parents[1] / "sample_images").glob("*.png"))[:3]
 MODELS = ("pyramid_per_class", "fasterrcnn_mobilenet_v3_large_fpn", "single map")
 DRAWN = torch.tensor([21.5, 14.0, 88.0, 71.25])  # a box of no proposal, network frame
 
@@ -61,7 +61,7 @@ def test_the_gradient_to_the_image_is_that_of_finite_differences(name: str) -> N
         assert found.image.shape == trace.input.network_size
         assert found.value == pytest.approx(oracle(detector, trace, about, pixels), abs=1e-9)
         best = int(found.image.argmax())
-        for place in (best, best // 2, 777):
+        for place in (best, 777):
             y, x = divmod(place, found.image.shape[1])
             slopes = []
             for channel in range(3):
@@ -100,7 +100,7 @@ def test_a_cell_adds_what_scaling_it_moves_the_logit_by(name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["fasterrcnn_resnet50_fpn", "pyramid_best_class", "single map"])
+@pytest.mark.parametrize("name", ["fasterrcnn_mobilenet_v3_large_fpn", "pyramid_best_class", "single map"])
 def test_it_is_the_logit_of_the_capture_and_one_level_carries_it(name: str) -> None:
     detector = single_map_detector() if name == "single map" else shared_detector(name)
     trace = capture(detector, random_image(1))
@@ -205,7 +205,11 @@ def test_it_asks_about_any_box_where_nothing_was_detected() -> None:
 
 @pytest.mark.parametrize(
     ("name", "training"),
-    [("fasterrcnn_resnet50_fpn_v2", True), ("pyramid_best_class", True), ("pyramid_best_class", False)],
+    [
+        ("fasterrcnn_mobilenet_v3_large_fpn", True),
+        ("pyramid_best_class", True),
+        ("pyramid_best_class", False),
+    ],
 )
 def test_looking_leaves_no_mark(name: str, training: bool) -> None:
     detector = build_detector(name)

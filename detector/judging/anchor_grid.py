@@ -57,6 +57,20 @@ class Placed:
     size: Size
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Resize:
+    """What a transform does to images of one size.
+
+    Args:
+        padded, size: (h, w) afterwards, with padding and without.
+        scale: float [4], what it multiplies the boxes by; None where it does something else to them.
+    """
+
+    padded: Size
+    size: Size
+    scale: Tensor | None
+
+
 class AnchorGrids:
     """The anchors of one model, for images of any size.
 
@@ -69,6 +83,7 @@ class AnchorGrids:
     def __init__(self, model: TwoStageModel) -> None:
         self._model = model
         self._known: OrderedDict[Size, AnchorGrid] = OrderedDict()
+        self._resizes: dict[Size, _Resize] = {}
 
     def place(self, size: Size, boxes: Tensor) -> Placed:
         """What the model's own transform makes of an image and its boxes.
@@ -77,6 +92,21 @@ class AnchorGrids:
             size: (H, W) of the image.
             boxes: float [G, 4], image frame.
         """
+        if size not in self._resizes:
+            self._resizes[size] = self._resize(size)
+        known = self._resizes[size]
+        moved = boxes.float() * known.scale if known.scale is not None else self._transform(size, boxes)[2]
+        return Placed(self._grid(known.padded), moved, known.size)
+
+    def _resize(self, size: Size) -> _Resize:
+        """What the transform does to images of a size, asked once: it costs more than all else about an image."""
+        probe = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, size[1], size[0]]])
+        padded, resized, moved = self._transform(size, probe)
+        scale = moved[0, 2:].repeat(2)
+        return _Resize(padded, resized, scale if torch.equal(moved, probe * scale) else None)
+
+    def _transform(self, size: Size, boxes: Tensor) -> tuple[Size, Size, Tensor]:
+        """(h, w) with padding and without, and the boxes [G, 4] in the network frame."""
         with looking(self._model):
             image = torch.empty((3, *size), device="meta")
             try:
@@ -85,7 +115,7 @@ class AnchorGrids:
                 inputs, targets = self._model.transform([torch.zeros((3, *size))], [{"boxes": boxes.float()}])
         padded = (int(inputs.tensors.shape[-2]), int(inputs.tensors.shape[-1]))
         height, width = inputs.image_sizes[0]
-        return Placed(self._grid(padded), targets[0]["boxes"], (int(height), int(width)))
+        return padded, (int(height), int(width)), targets[0]["boxes"]
 
     def _grid(self, padded: Size) -> AnchorGrid:
         if padded not in self._known:
