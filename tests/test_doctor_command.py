@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_sound_data_set_with_its_model_is_status_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["doctor", "shapes:3:7", "--model", "shapes"]) == 0
     shown = capsys.readouterr()
-    assert shown.out.startswith("ShapesDataset with shapes: 3 images")
+    assert shown.out.startswith("shapes:3:7 with shapes: 3 images")
     assert "The RPN draws" in shown.out
     assert shown.err == ""
 
