@@ -105,7 +105,9 @@ def _where(run: ShownRun) -> None:
             "dataset.waterfall",
             lambda rung: choose_part(Part("rung", rung)),
         )
-        st.caption("Each red block is what one rung loses. Click a step to see exactly these objects.")
+        st.caption(
+            "Each red block is what one rung, a step of the detector, loses. Click it to see exactly these objects."
+        )
 
 
 def _groups(run: ShownRun, groups: dict[str, Group], kind: str) -> None:

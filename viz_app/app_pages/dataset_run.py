@@ -193,7 +193,7 @@ def _shown(wanted: Job | None) -> str | None:
     if [name for name in names if name != shown]:
         state.set_widget(_SHOWN, shown)
         st.selectbox(
-            "Earlier diagnoses", names, key=_SHOWN, format_func=_label, on_change=_show_earlier,
+            "Kept diagnoses", names, key=_SHOWN, format_func=_label, on_change=_show_earlier,
             placeholder="choose one", index=None,
         )  # fmt: skip
     return shown

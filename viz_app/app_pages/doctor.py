@@ -124,8 +124,8 @@ def finding_table(findings: tuple[Finding, ...]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "severity": [[finding.severity.value] for finding in findings],
-            "finding": [capital(finding.message) for finding in findings],
             "count": [finding.count for finding in findings],
+            "finding": [capital(finding.message) for finding in findings],
         }
     )
 
@@ -168,7 +168,8 @@ def _show(report: Report, wanted: _Wanted) -> None:
                 "severity": st.column_config.MultiselectColumn(
                     width=84, options=[one.value for one in Severity], color=["red", "orange", "gray"]
                 ),
-                "count": st.column_config.NumberColumn(width=56),
+                "count": None,  # the sentence says it, too, and of how many
+                "finding": st.column_config.TextColumn(width=400),
             },
             required=True,
             height=520,
