@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from detector.explaining.matching import match_detections
 from detector.explaining.price import Identity, identities_of
 from detector.judging.coco_metrics import ImageBoxes
-from detector.judging.rows import Found
+from detector.judging.rows import Found, found_of
 from detector.judging.summary import Recommendation
 
 if TYPE_CHECKING:
@@ -183,11 +183,7 @@ class _Judged:
             for identity, index in zip(identities_of(replay), objects, strict=True)
             if index < 0 or not crowd[index]
         }
-        columns = replay.boxes.tolist(), replay.labels.tolist(), replay.scores.tolist(), objects
-        self.found = tuple(
-            Found((b[0], b[1], b[2], b[3]), label, score, index)
-            for b, label, score, index in zip(*columns, strict=True)
-        )
+        self.found = found_of(replay, matches)
 
 
 def _compare(before: _Judged, after: _Judged) -> Tried:

@@ -16,8 +16,10 @@ from detector.explaining.evidence import ClassEvidence, FitEvidence, FloorEviden
 if TYPE_CHECKING:
     from detector.explaining.evidence import Evidence
     from detector.explaining.false_positives import FalsePositive
+    from detector.explaining.matching import Matches
     from detector.explaining.remedies import Remedy
     from detector.explaining.verdicts import Diagnosis, Verdict
+    from detector.tracing.replay import Replay
 
 SMALL, MEDIUM = 32.0**2, 96.0**2
 """COCO's bounds between small, medium and large objects, in square pixels of the image frame."""
@@ -160,8 +162,12 @@ def truths_of(diagnosis: Diagnosis, areas: list[float] | None = None) -> tuple[T
 
 def detections_of(diagnosis: Diagnosis) -> tuple[Found, ...]:
     """All kept detections with what they match."""
-    replay = diagnosis.replay
-    columns = replay.boxes, replay.labels, replay.scores, diagnosis.matches.object_of
+    return found_of(diagnosis.replay, diagnosis.matches)
+
+
+def found_of(replay: Replay, matches: Matches) -> tuple[Found, ...]:
+    """As `detections_of`, of a replay that was matched and not diagnosed."""
+    columns = replay.boxes, replay.labels, replay.scores, matches.object_of
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return tuple(Found((b[0], b[1], b[2], b[3]), label, score, index) for b, label, score, index in rows)
 
