@@ -52,7 +52,7 @@ def test_each_step_says_its_numbers_and_selects_what_it_is_about() -> None:
     assert [step.iou for step in steps] == [
         target.anchor_iou, target.proposal_iou, None, target.refined_iou, None,
     ]  # fmt: skip
-    said = [" ".join((step.headline, *step.notes)) for step in steps]
+    said = [" ".join((step.headline, *step.notes)).replace("\u2212", "-") for step in steps]
     assert f"level {anchor.level}, row {anchor.y}, column {anchor.x}" in said[0]
     assert f"{proposal.probability:.3f}" in said[1]
     assert f"rank {proposal.level_rank:,} of {proposal.level_count:,} on level" in said[1]

@@ -132,7 +132,7 @@ def _proposal_step(lineage: Lineage, painter: Painter) -> LineageStep | None:
         (
             f"rank {step.level_rank:,} of {step.level_count:,} on level {anchor.level}",
             f"rank {step.rank:,} of {step.count:,} overall", *_delta_words(step.deltas),
-            f"logit {step.objectness:+.2f}, {kept}",
+            f"logit {_signed(step.objectness)}, {kept}",
         ),
         None if lineage.target is None else lineage.target.proposal_iou,
         Selected("anchor", anchor.index), Stage.PROPOSALS,
@@ -194,4 +194,9 @@ def slot_words(replay: Replay, slot: int) -> str:
 def _delta_words(deltas: tuple[float, float, float, float]) -> tuple[str, str]:
     """How far the centre moves, and how much the sides grow."""
     dx, dy, dw, dh = deltas
-    return f"dx {dx:+.2f}, dy {dy:+.2f}", f"dw {dw:+.2f}, dh {dh:+.2f}"
+    return f"dx {_signed(dx)}, dy {_signed(dy)}", f"dw {_signed(dw)}, dh {_signed(dh)}"
+
+
+def _signed(value: float) -> str:
+    """With a sign as wide as a digit, such as `−0.12`."""
+    return f"{value:+.2f}".replace("-", "\u2212")
