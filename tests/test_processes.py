@@ -34,6 +34,7 @@ def _foreign() -> None:
     ],
 )
 def test_what_a_process_raised_is_raised_here(body: Callable[[], None], kind: type, says: str) -> None:
+    told = ""
     try:
         body()
     except Exception:
