@@ -1,17 +1,18 @@
 """Which anchors come near an object: exact, without comparing every box with every object.
 
 Where the IoU of two boxes is at least `t`, so is the IoU of their intervals along either axis. That bounds all
-four sides of a box that may be near an object. The boxes are sorted by where they begin, so that an object looks
-at a part of them only, and only those few whose sides allow it are compared exactly.
+four sides of a box that may be near an object, and only those few whose sides keep these bounds are compared
+exactly. The sides are looked at by NumPy, which compares ten times faster than torch does on a CPU.
 
 Shapes: `N` anchors, `G` objects, `n` anchors near one object. Overlaps are taken in the image frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
@@ -21,7 +22,6 @@ from detector.explaining.matching import iou_of
 from detector.tracing.replay import Replay
 from detector.tracing.trace import Size
 
-_SLABS = 256
 _FIRST_TRY, _LAST_TRY = 0.2, 0.001
 
 
@@ -81,33 +81,43 @@ def near_anchors(replay: Replay, truth: GroundTruth, bound: float) -> tuple[Near
 
 def _find(replay: Replay, truth: GroundTruth, bound: float) -> tuple[NearAnchors, ...]:
     trace = replay.trace
-    before, after = _BoxIndex(trace.rpn.anchors), _BoxIndex(replay.proposals.boxes)
+    pair = trace.rpn.anchors.cpu(), replay.proposals.boxes.cpu()
+    sides = tuple(map(_sides, pair))
     targets = trace.to_network(truth.boxes).tolist()
+    crowd = truth.crowd.tolist()
+    some = [
+        np.zeros(0, np.int64) if skip else _may_be_near(sides, target, bound)
+        for target, skip in zip(targets, crowd, strict=True)
+    ]
+    counts = [len(part) for part in some]
+    index = torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *some]))
+    boxes = trace.to_image(torch.stack([one[index] for one in pair]))
+    overlap = iou_of(boxes, truth.boxes.repeat_interleave(torch.tensor(counts, dtype=torch.int64), dim=0))
     found = []
-    for place, (sides, crowd) in enumerate(zip(targets, truth.crowd.tolist(), strict=True)):
-        some = [before.near(sides, bound), after.near(sides, bound)]
-        index = torch.cat(some).unique() if not crowd else some[0][:0]
-        boxes = torch.stack((trace.rpn.anchors[index], replay.proposals.boxes[index]))
-        own, decoded = iou_of(trace.to_image(boxes), truth.boxes[place].to(boxes.device)).cpu()
-        fits = (own >= bound) | (decoded >= bound)
-        near = NearAnchors(index.cpu()[fits], own[fits], decoded[fits])
-        if not len(near.index) and not crowd:
-            pairs = ((before, trace.rpn.anchors), (after, replay.proposals.boxes))
-            nearest, best = (_nearest(*pair, replay, sides, truth.boxes[place]) for pair in pairs)
+    for place, (part, iou) in enumerate(zip(index.split(counts), overlap.split(counts, dim=1), strict=True)):
+        fits = (iou >= bound).any(dim=0)
+        near = NearAnchors(part[fits], iou[0, fits], iou[1, fits])
+        if not len(near.index) and not crowd[place]:
+            nearest, best = (
+                _nearest(own, boxes, replay, targets[place], truth.boxes[place])
+                for own, boxes in zip(sides, pair, strict=True)
+            )
             near = replace(near, nearest=nearest, best_decoded=best[1])
         found.append(near)
     return tuple(found)
 
 
 def _nearest(
-    index: _BoxIndex, boxes: Tensor, replay: Replay, sides: list[float], target: Tensor
+    sides: np.ndarray, boxes: Tensor, replay: Replay, target: list[float], object_box: Tensor
 ) -> tuple[int, float]:
-    """The box with the highest IoU with `target`, float [4] in the image frame, and this IoU."""
+    """The box with the highest IoU with `object_box`, float [4] in the image frame, and this IoU."""
     bound = _FIRST_TRY
     while True:
         every = bound < _LAST_TRY
-        some = torch.arange(len(boxes), device=boxes.device) if every else index.near(sides, bound)
-        iou = iou_of(replay.trace.to_image(boxes[some]), target.to(boxes.device))
+        some = torch.from_numpy(
+            np.arange(len(boxes)) if every else _may_be_near((sides,), target, bound)
+        )  # fmt: skip
+        iou = iou_of(replay.trace.to_image(boxes[some]), object_box)
         best = float(iou.max()) if len(some) else 0.0
         if best >= bound or every:
             place = int(iou.argmax())
@@ -116,38 +126,29 @@ def _nearest(
         bound = best or bound / 4
 
 
-class _BoxIndex:
-    """Boxes float [N, 4], sorted into slabs by where they begin along x."""
+def _sides(boxes: Tensor) -> np.ndarray:
+    """Boxes float [N, 4] as float [4, N], each side in one piece."""
+    return np.ascontiguousarray(boxes.numpy().T)
 
-    def __init__(self, boxes: Tensor) -> None:
-        begin = boxes[:, 0].nan_to_num(0.0)
-        self._low = float(begin.min()) if len(begin) else 0.0
-        self._per_pixel = (_SLABS - 1) / max(float(begin.max()) - self._low, 1.0) if len(begin) else 0.0
-        # One byte each: they sort ten times faster than the numbers themselves.
-        slab = ((begin - self._low) * self._per_pixel).clamp(0, _SLABS - 1).to(torch.uint8)
-        self._order = slab.argsort()
-        self._sides = boxes[self._order].T.contiguous()
-        counts = torch.bincount(slab, minlength=_SLABS)
-        self._starts = [0, *counts.cumsum(0).tolist()]
 
-    def near(self, sides: list[float], bound: float) -> Tensor:
-        """Indices, int64, of all boxes whose IoU with one box can be `bound` or more, and of some others.
+def _may_be_near(several: Iterable[np.ndarray], target: list[float], bound: float) -> np.ndarray:
+    """Indices, int64 and rising, of all boxes whose IoU with one box can be `bound` or more, and of some others.
 
-        Args:
-            sides: x1, y1, x2, y2 of the box.
-            bound: above 0.
-        """
-        limits = [_limits(sides, side, bound) for side in range(4)]
-        first, last = (self._slab(limit) for limit in limits[0])
-        part = slice(self._starts[max(first - 1, 0)], self._starts[min(last + 2, _SLABS)])
-        passes = torch.ones(part.stop - part.start, dtype=torch.bool, device=self._order.device)
-        for side, (least, most) in enumerate(limits):
-            values = self._sides[side, part]
-            passes &= (values >= least) & (values <= most)
-        return self._order[part][passes]
-
-    def _slab(self, x: float) -> int:
-        return int(min(max((x - self._low) * self._per_pixel, 0), _SLABS - 1))
+    Args:
+        several: sides, float [4, N] each, of the boxes that an index has; one of them is enough.
+        target: x1, y1, x2, y2 of the box.
+        bound: above 0.
+    """
+    limits = [_limits(target, side, bound) for side in range(4)]
+    near = None
+    for sides in several:
+        passes = np.ones(sides.shape[1], dtype=bool)
+        for values, (least, most) in zip(sides, limits, strict=True):
+            passes &= values >= least
+            passes &= values <= most
+        near = passes if near is None else near | passes
+    assert near is not None
+    return np.flatnonzero(near)
 
 
 def _limits(sides: list[float], side: int, bound: float) -> tuple[float, float]:

@@ -31,7 +31,7 @@ def steps_of(candidates: Candidates, found: int | None) -> tuple[Step, ...]:
         candidates.objectness, candidates.score,
     )  # fmt: skip
     counts = _from_the_top(torch.bincount(candidates.depth, minlength=len(_LADDER)))
-    best = [_best_from_the_top(column, candidates.depth) for column in columns]
+    best = _best_from_the_top(torch.stack([column.double() for column in columns]), candidates.depth)
     steps = [
         Step(rung, counts[rung], best[_box_at(rung)][rung], best[3 if rung <= Rung.RPN_LIMIT else 4][rung])
         for rung in _LADDER
@@ -53,9 +53,9 @@ def _from_the_top(counts: Tensor) -> list[int]:
     return counts.flip(0).cumsum(0).flip(0).tolist()
 
 
-def _best_from_the_top(column: Tensor, depth: Tensor) -> list[float | None]:
-    """The highest known value of those that passed each rung; None where there is none."""
-    best = torch.full((len(_LADDER),), -1.0, dtype=torch.float64)
-    best.scatter_reduce_(0, depth, column.double().nan_to_num(-1.0), "amax")
-    values = best.flip(0).cummax(0).values.flip(0).tolist()
-    return [value if value >= 0 else None for value in values]
+def _best_from_the_top(columns: Tensor, depth: Tensor) -> list[list[float | None]]:
+    """For each column of float64 [columns, n] the highest known value of those that passed each rung, or None."""
+    best = torch.full((len(columns), len(_LADDER)), -1.0, dtype=torch.float64)
+    best.scatter_reduce_(1, depth.expand_as(columns), columns.nan_to_num(-1.0), "amax")
+    rows = best.flip(1).cummax(1).values.flip(1).tolist()
+    return [[value if value >= 0 else None for value in row] for row in rows]

@@ -14,10 +14,12 @@ from torch import Tensor
 from torchvision.models.detection.rpn import concat_box_prediction_layers
 
 from detector.data.ground_truth import GroundTruth
-from detector.tracing.head import roi_levels
+from detector.tracing.filters import filter_detections, filter_proposals
+from detector.tracing.handover import Computed, hand_on
+from detector.tracing.head import decode_head, roi_levels
 from detector.tracing.raw import RawForward
 from detector.tracing.recorded import recorded_view
-from detector.tracing.replay import Replayer
+from detector.tracing.replay import Replayer, decoded_anchors
 from detector.tracing.thresholds import Thresholds
 from detector.tracing.trace import (
     BackboneStage,
@@ -154,11 +156,14 @@ def _ground_truth(forward: RawForward, index: int) -> GroundTruth | None:
 
 
 def _link(trace: Trace, proposals: Tensor) -> Trace:
-    """Replay the filters to learn each RoI's anchor and each detection's RoI, and whether the replay is faithful.
+    """Run the filters again to learn each RoI's anchor and each detection's RoI, and whether that is faithful.
 
     The model hands out boxes only; the replay, being the same operators on the same tensors, knows the indices.
+    What it computed is handed on to whoever replays the trace next.
     """
-    ledger = Replayer(trace).proposals()
+    size, rules, thresholds = trace.input.network_size, trace.rules, trace.thresholds
+    decoded = decoded_anchors(trace)
+    ledger = filter_proposals(trace.rpn, decoded, size, thresholds, rules)
     faithful = torch.equal(ledger.boxes[ledger.kept], proposals)
     if trace.mode == "training":
         return dataclasses.replace(trace, faithful=faithful)
@@ -166,6 +171,9 @@ def _link(trace: Trace, proposals: Tensor) -> Trace:
     if not (faithful and pooled_all):
         return dataclasses.replace(trace, faithful=False)
     trace = dataclasses.replace(trace, head=dataclasses.replace(trace.head, anchor=ledger.kept))
+    head = decode_head(trace.head, rules, size)
+    detections = filter_detections(head.boxes, head.scores, thresholds, rules)
+    hand_on(trace, Computed(decoded, ledger, head, detections))
     replay = Replayer(trace).replay()
     found = trace.detections
     if not (

@@ -161,7 +161,9 @@ def filter_proposals(
             for part, start in zip(rpn.objectness.split(rpn.per_level), starts, strict=True)
         ]
     )
-    levels = torch.repeat_interleave(torch.tensor(rpn.per_level, device=decoded.device)).to(decoded.device)
+    levels = torch.cat(
+        [torch.full((n,), level, device=decoded.device) for level, n in enumerate(rpn.per_level)]
+    )
     boxes = box_ops.clip_boxes_to_image(decoded, size)
     scores = torch.sigmoid(rpn.objectness)
     # The model takes the sigmoid after the top-n, on a shorter tensor; the last bit may depend on the place.

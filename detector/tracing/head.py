@@ -73,11 +73,13 @@ class HeadTable:
     Args:
         trace: the capture.
         detector: runs the second stage for RoIs that the capture did not see; without it such a RoI is an error.
+        captured: the captured rows, where somebody has decoded them already.
     """
 
-    def __init__(self, trace: Trace, detector: Detector | None) -> None:
+    def __init__(self, trace: Trace, detector: Detector | None, captured: DecodedHead | None = None) -> None:
         self._trace, self._detector = trace, detector
-        self.captured = self._known = decode_head(trace.head, trace.rules, trace.input.network_size)
+        captured = captured or decode_head(trace.head, trace.rules, trace.input.network_size)
+        self.captured = self._known = captured
         self._row_of = torch.full((len(trace.rpn.anchors),), _UNSEEN, dtype=torch.int64)
         self._remember(trace.head.anchor, 0)
         self._maps: Mapping[str, Tensor] | None = trace.backbone.pyramid if trace.backbone.exact else None

@@ -20,6 +20,7 @@ from detector.tracing.filters import (
     filter_detections,
     filter_proposals,
 )
+from detector.tracing.handover import handed_on
 from detector.tracing.head import DecodedHead, HeadTable
 from detector.tracing.thresholds import Thresholds
 from detector.tracing.trace import HeadStage, Trace
@@ -92,9 +93,17 @@ class Replayer:
     def __init__(self, trace: Trace, detector: Detector | None = None) -> None:
         self.trace, self.detector = trace, detector
         self._lock = RLock()
-        self._decoded = trace.rules.rpn_coder.decode(trace.rpn.deltas, [trace.rpn.anchors]).reshape(-1, 4)
-        self._table = HeadTable(trace, detector)
         self._first_half: tuple[tuple[float, ...], Ledger[ProposalFate], DecodedHead] | None = None
+        self._second_half: tuple[DecodedHead, Thresholds, Ledger[DetectionFate]] | None = None
+        known = handed_on(trace)
+        if known is None:
+            self._decoded = decoded_anchors(trace)
+            self._table = HeadTable(trace, detector)
+        else:
+            self._decoded = known.decoded
+            self._table = HeadTable(trace, detector, known.head)
+            self._first_half = _rpn_key(trace.thresholds), known.proposals, known.head
+            self._second_half = known.head, trace.thresholds, known.detections
 
     def replay(self, thresholds: Thresholds | None = None) -> Replay:
         """Run both filters again; the thresholds of the capture by default.
@@ -110,15 +119,16 @@ class Replayer:
         trace = self.trace
         with self._lock, torch.no_grad():
             proposals, head = self._up_to_the_head(thresholds)
-            detections = filter_detections(head.boxes, head.scores, thresholds, trace.rules)
+            detections = self._detections(head, thresholds)
         return Replay(trace, thresholds, proposals, detections, head.stage, head.scores, head.boxes)
 
     def proposals(self, thresholds: Thresholds | None = None) -> Ledger[ProposalFate]:
         """The RPN filter alone: a ledger over all N anchors."""
-        trace = self.trace
-        return filter_proposals(
-            trace.rpn, self._decoded, trace.input.network_size, thresholds or trace.thresholds, trace.rules
-        )
+        trace, known = self.trace, self._first_half
+        thresholds = thresholds or trace.thresholds
+        if known is not None and known[0] == _rpn_key(thresholds):
+            return known[1]
+        return filter_proposals(trace.rpn, self._decoded, trace.input.network_size, thresholds, trace.rules)
 
     def head_at(self, anchors: Tensor) -> DecodedHead:
         """What the second stage says of the boxes that some anchors, int64 [R], were moved to, in their order.
@@ -151,9 +161,7 @@ class Replayer:
 
     def _up_to_the_head(self, thresholds: Thresholds) -> tuple[Ledger[ProposalFate], DecodedHead]:
         """The half that box thresholds do not touch; the last one is remembered, for a box slider that moves."""
-        key = (
-            thresholds.rpn_pre_nms_top_n, thresholds.rpn_post_nms_top_n, thresholds.rpn_nms, thresholds.rpn_score,
-        )  # fmt: skip
+        key = _rpn_key(thresholds)
         if self._first_half is None or self._first_half[0] != key:
             proposals = self.proposals(thresholds)
             self._first_half = key, proposals, self._head_of(proposals)
@@ -163,3 +171,22 @@ class Replayer:
         if self.trace.mode == "training" or not self.trace.faithful:
             return self._table.captured
         return self._table.of(proposals.kept, proposals.boxes[proposals.kept])
+
+    def _detections(self, head: DecodedHead, thresholds: Thresholds) -> Ledger[DetectionFate]:
+        """The half that box thresholds move; the last one is remembered, for all who ask the same."""
+        known = self._second_half
+        if known is None or known[0] is not head or known[1] != thresholds:
+            ledger = filter_detections(head.boxes, head.scores, thresholds, self.trace.rules)
+            known = self._second_half = head, thresholds, ledger
+        return known[2]
+
+
+def decoded_anchors(trace: Trace) -> Tensor:
+    """All anchors moved by their deltas, float [N, 4], not clipped, network frame."""
+    return trace.rules.rpn_coder.decode(trace.rpn.deltas, [trace.rpn.anchors]).reshape(-1, 4)
+
+
+def _rpn_key(thresholds: Thresholds) -> tuple[float, ...]:
+    return (
+        thresholds.rpn_pre_nms_top_n, thresholds.rpn_post_nms_top_n, thresholds.rpn_nms, thresholds.rpn_score,
+    )  # fmt: skip
