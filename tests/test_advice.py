@@ -168,6 +168,11 @@ def test_a_found_object_and_one_that_only_a_limit_holds_back_need_no_advice() ->
     )
 
 
+def test_an_rpn_that_is_sure_needs_no_training_where_the_floor_alone_is_too_high() -> None:
+    trace = hand_trace(Candidate((0, 0, 40, 40), objectness=0.9), thresholds=OPEN.replace(rpn_score=0.95))
+    assert advice(trace, objects((0, 0, 40, 40)), Rung.RPN_SCORE) == ()
+
+
 def test_an_objectness_under_the_floor_is_told() -> None:
     faint = Candidate((0, 0, 40, 40), objectness=0.2)
     (sentence,) = advice(

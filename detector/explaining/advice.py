@@ -115,6 +115,8 @@ def _rank(diagnosis: Diagnosis, verdict: Verdict, rank: RankEvidence) -> Sentenc
 
 
 def _floor(diagnosis: Diagnosis, verdict: Verdict, floor: FloorEvidence) -> Sentences:
+    if floor.cause == "score" and floor.score >= _SURE:
+        return ()  # the floor alone is in the way
     if floor.cause == "score":
         return (
             f"For good, the RPN has to learn that this is an object: objectness {floor.score:.2g} where "
