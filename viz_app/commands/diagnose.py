@@ -158,11 +158,13 @@ def summary_text(summary: Summary) -> str:
 
 
 def _head(summary: Summary) -> list[str]:
+    from viz_app.figures.words import plural
+
     coco = summary.coco
     averages = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
     lines = [
         f"{summary.model} on {summary.dataset}",
-        f"{summary.found:,} of {summary.objects:,} objects found in {summary.images:,} images "
+        f"{summary.found:,} of {plural(summary.objects, 'object')} found in {plural(summary.images, 'image')} "
         f"(IoU {summary.iou:g}), recall {_share(summary.found, summary.objects)}",
         "  ".join(f"{name} {_number(getattr(coco, name))}" for name in averages),
     ]

@@ -75,6 +75,8 @@ def _progress() -> Callable[[int, int], None] | None:
 
 def report_text(report: Report) -> str:
     """The report as lines for a terminal."""
+    from viz_app.figures.words import plural
+
     beside = "" if report.model is None else f" with {report.model}"
     counts = [
         f"{count} {name}{'s' if count != 1 else ''}"
@@ -82,7 +84,7 @@ def report_text(report: Report) -> str:
         if (count := sum(finding.severity.value == name for finding in report.findings))
     ]
     head = [
-        f"{report.dataset}{beside}: {report.images} images, {report.objects} objects",
+        f"{report.dataset}{beside}: {plural(report.images, 'image')}, {plural(report.objects, 'object')}",
         ", ".join(counts) or "nothing to report",
     ]
     return "\n".join([*head, *(_finding_text(finding) for finding in report.findings)])

@@ -68,7 +68,11 @@ def trace(options: Namespace) -> int:
         raise ValueError(f"{target} is a folder; name a file to write")
     if Path(options.image).suffix.lower() == TRACE:
         raise ValueError(f"{options.image} is a trace already; give an image")
-    _replayer(options).trace.save(target, features=not options.no_features)
+    captured = _replayer(options).trace
+    try:
+        captured.save(target, features=not options.no_features)
+    except OSError as problem:  # it names a file beside the target, which it writes first
+        raise ValueError(f"{target} cannot be written ({problem.strerror or problem})") from problem
     print(target)
     return 0
 
