@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from support.models import (
     ARCHITECTURES,
+    MovedBoxes,
     build_detector,
     random_image,
     shared_detector,
@@ -18,7 +18,6 @@ from support.oracles import model_state, run_model, same_state
 from torch import Tensor, nn
 
 from detector import Detector, GroundTruth, Trace, capture, recording
-from detector.models.pyramid_heads import PyramidRoIHeads
 from detector.tracing.capture import capture_batch
 
 
@@ -177,21 +176,9 @@ def test_non_finite_stages_are_named_in_order() -> None:
     assert capture(detector, random_image()).non_finite[0] == "pyramid"
 
 
-class Stubborn(PyramidRoIHeads):
-    """Overrides the box filter: what a subclass may do."""
-
-    def postprocess_detections(
-        self, class_logits: Tensor, box_regression: Tensor, proposals: list[Tensor], image_shapes: list[Any]
-    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        boxes, scores, labels = super().postprocess_detections(
-            class_logits, box_regression, proposals, image_shapes
-        )
-        return [b + 1 for b in boxes], scores, labels
-
-
 def test_a_filter_of_its_own_is_called_unfaithful() -> None:
     detector = build_detector("pyramid_per_class")
-    detector.model.roi_heads.__class__ = Stubborn
+    detector.model.roi_heads.__class__ = MovedBoxes
     trace = capture(detector, random_image())
     assert not trace.faithful
     assert trace.detections.roi.unique().tolist() == [-1]

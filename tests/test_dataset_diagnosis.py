@@ -14,8 +14,8 @@ import pytest
 import torch
 from pycocotools.coco import COCO
 from support.coco_images import plain
+from support.models import MovedBoxes
 from support.server import boxscope_command
-from torch import Tensor
 
 from detector import (
     Detector,
@@ -33,7 +33,6 @@ from detector.judging.locks import locked
 from detector.judging.parts import PartWriter, finished, part_files
 from detector.judging.rows import Found, Truth
 from detector.judging.status import State, Status, read_status
-from detector.models.pyramid_heads import PyramidRoIHeads
 from detector.tracing.looking import looking
 
 if TYPE_CHECKING:
@@ -339,15 +338,8 @@ def test_a_detector_without_names_takes_the_data_sets(scenes: ShapesDataset, tmp
 def test_a_model_that_the_replay_does_not_reproduce_is_told(
     run: tuple[Path, DatasetDiagnosis, list[Status]], scenes: ShapesDataset, tmp_path: Path
 ) -> None:
-    class Moved(PyramidRoIHeads):
-        """A box filter of its own."""
-
-        def postprocess_detections(self, *given: Any) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-            boxes, scores, labels = super().postprocess_detections(*given)
-            return [one + 1 for one in boxes], scores, labels
-
     detector = load_detector("shapes")
-    detector.model.roi_heads.__class__ = Moved
+    detector.model.roi_heads.__class__ = MovedBoxes
     diagnose_dataset(detector, scenes, tmp_path, limit=2, remedies=False)
     assert load_diagnosis(tmp_path).summary.unfaithful == 2
     assert (run[1].summary.unfaithful, run[1].summary.caution) == (0, "")

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from support.lost import LOST, RING, lost_at
-from support.models import build_detector, random_image, shared_detector
-from torch import Tensor
+from support.models import MovedBoxes, build_detector, random_image, shared_detector
 
 from detector import Replayer, capture, diagnose
 from detector.explaining.evidence_words import evidence_sentence, evidence_words
@@ -19,7 +17,6 @@ from detector.explaining.ladder_text import RUNG_NAMES, bar_share, ladder_text, 
 from detector.explaining.rungs import Rung
 from detector.explaining.survival import assert_survives, category_index, one_object
 from detector.explaining.verdicts import Step, Verdict
-from detector.models.pyramid_heads import PyramidRoIHeads
 
 LADDER = list(Rung)[:-1]
 SAYS = {
@@ -105,17 +102,9 @@ def test_an_object_survives_every_rung_below_its_verdict_and_no_other() -> None:
             assert_survives(detector, image, box, 2, step)
 
 
-class Moved(PyramidRoIHeads):
-    """A box filter of its own."""
-
-    def postprocess_detections(self, *given: Any) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        boxes, scores, labels = super().postprocess_detections(*given)
-        return [one + 1 for one in boxes], scores, labels
-
-
 def test_nothing_is_asserted_of_a_model_whose_output_the_ladder_does_not_explain() -> None:
     detector = build_detector("pyramid_per_class")
-    detector.model.roi_heads.__class__ = Moved
+    detector.model.roi_heads.__class__ = MovedBoxes
     with pytest.raises(ValueError, match="does not reproduce the output"):
         assert_survives(detector, random_image(1), (10, 10, 60, 60), 2, Rung.ANCHOR_FIT)
 

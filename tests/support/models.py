@@ -15,6 +15,7 @@ from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 from detector import Detector, GroundTruth
 from detector.models.families import TORCHVISION_NAMES
 from detector.models.pyramid import PyramidConfig, build_pyramid
+from detector.models.pyramid_heads import PyramidRoIHeads
 
 PYRAMIDS = ("pyramid_best_class", "pyramid_per_class")
 ARCHITECTURES = (*TORCHVISION_NAMES, *PYRAMIDS)
@@ -112,3 +113,19 @@ def random_truth(
     sides = 8 + torch.rand((count, 2), generator=generator) * torch.tensor([width * 0.35, height * 0.35])
     labels = torch.randint(1, classes, (count,), generator=generator)
     return GroundTruth(torch.cat((corner, corner + sides), dim=1), labels)
+
+
+class MovedBoxes(PyramidRoIHeads):
+    """A box filter of its own, which a replay does not know: every box one pixel further."""
+
+    def postprocess_detections(
+        self,
+        class_logits: Tensor,
+        box_regression: Tensor,
+        proposals: list[Tensor],
+        image_shapes: list[tuple[int, int]],
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """The boxes of the parent, moved."""
+        given = class_logits, box_regression, proposals, image_shapes
+        boxes, scores, labels = super().postprocess_detections(*given)
+        return [one + 1 for one in boxes], scores, labels
