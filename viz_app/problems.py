@@ -19,7 +19,7 @@ def literal(text: str) -> str:
 
 
 def as_sentence(problem: Exception | str) -> str:
-    """A problem as a sentence: a capital letter where it starts with a word, and a full stop."""
+    """A problem as a sentence, on one line and with a full stop; what it begins with may be a name."""
     text = " ".join(str(problem).split())
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
