@@ -161,7 +161,8 @@ def test_a_slot_is_asked_for_its_class_the_background_and_its_anchor(model: str,
     ):
         chooser(app, "logit").set_value(option)
         calm(app.run())
-        assert f"logit **{float(logit):.2f}**" in words(app)
+        said = f"{float(logit):.2f}".replace("-", "−")
+        assert f"logit **{said}**" in words(app)
     assert len(re.findall(r"\*\*[CP]\d\*\* \d+%", words(app))) == levels
     assert words(app).count(" 100%") == 1 and words(app).count(" 0%") == levels - 1
     assert not app.error
