@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from detector.explaining.ladder_text import RUNG_NAMES
 from detector.explaining.rungs import Rung
 from viz_app.figures.full_network import match_ious
 from viz_app.figures.words import size_words
@@ -20,20 +21,6 @@ if TYPE_CHECKING:
 
 FOUND_WORD = "found"
 
-_RUNG_NAMES = {
-    Rung.ANCHOR_FIT: "anchor fits",
-    Rung.RPN_BOX: "RPN box",
-    Rung.RPN_RANK: "RPN rank",
-    Rung.RPN_SCORE: "RPN score",
-    Rung.RPN_NMS: "RPN NMS",
-    Rung.RPN_LIMIT: "RPN limit",
-    Rung.ROI_BOX: "RoI box",
-    Rung.ROI_CLASS: "RoI class",
-    Rung.BOX_NMS: "box NMS",
-    Rung.BOX_LIMIT: "box limit",
-    Rung.MATCHED_ELSEWHERE: "match",
-}
-
 
 def verdict_word(rung: Rung) -> str:
     """`found`, or the rung where an object was lost."""
@@ -42,7 +29,7 @@ def verdict_word(rung: Rung) -> str:
 
 def climb_words(verdict: Verdict) -> str:
     """How many candidates of an object passed each rung, up to the one where the last was lost."""
-    steps = [f"{_RUNG_NAMES[rung]} {count:,}" for rung, count in zip(Rung, verdict.survivors, strict=False)]
+    steps = [f"{RUNG_NAMES[rung]} {count:,}" for rung, count in zip(Rung, verdict.survivors, strict=False)]
     return " → ".join(steps[: verdict.rung + 1])
 
 
