@@ -15,8 +15,8 @@ class Augmentation:
 
     Args:
         flip: probability of a left-right flip.
-        scale: (smallest, largest) factor by which the image is scaled before the detector resizes it; (1, 1) is none.
-            A scaled image keeps its size: what grows is cut off at the border, what shrinks is padded.
+        scale: (smallest, largest) factor by which the image is scaled before the detector resizes it; (1, 1) is
+            none. A scaled image keeps its size: what grows is cut off at the border, what shrinks is padded.
         colour: strength from 0 (none) to 1 of changes in brightness, contrast, saturation and hue.
         crop: probability of a random crop that keeps the centre of at least one object (SSD's crop).
         smallest_side: px; boxes with a shorter side after a crop or scaling are dropped.
