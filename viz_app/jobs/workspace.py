@@ -2,6 +2,9 @@
 
 WORKSPACE/diagnoses/<name>/     one diagnosis of a data set each, resumable
 WORKSPACE/checkpoints/          checkpoints that were uploaded, for a process that cannot see the session
+WORKSPACE/datasets/<name>/      data sets: uploaded ones, and whatever a person puts there
+WORKSPACE/runs/<name>/          one training run each
+WORKSPACE/studies/<name>/       one study of settings each
 """
 
 from __future__ import annotations
@@ -23,6 +26,29 @@ def workspace() -> Path:
     """
     named = os.environ.get(VARIABLE, "").strip()
     return Path(named).expanduser().absolute() if named else user_data_path("boxscope", appauthor=False)
+
+
+def datasets_folder() -> Path:
+    """The folder with one data set in each of its folders; it need not exist."""
+    return workspace() / "datasets"
+
+
+def runs_folder() -> Path:
+    """The folder with one training run in each of its folders; it need not exist."""
+    return workspace() / "runs"
+
+
+def studies_folder() -> Path:
+    """The folder with one study in each of its folders; it need not exist."""
+    return workspace() / "studies"
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Names of the data sets in the workspace, by the alphabet; hidden folders are none."""
+    folder = datasets_folder()
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and is_name(entry.name)))
 
 
 def diagnosis_folder(name: str) -> Path:
