@@ -162,7 +162,9 @@ def test_a_part_that_there_is_not_is_refused(text: str) -> None:
 
 
 def test_a_survey_goes_through_a_link_and_refuses_what_it_cannot_mean() -> None:
-    survey = Survey("shapes:6:3", "a.b.c", "tide.Bkg", "traffic light", "large")
+    survey = Survey(
+        "shapes:6:3", "a.b.c", "tide.Bkg", "traffic light", "large", "3.0", "d.e", "BOX_NMS.FOUND", "17.2"
+    )
     again = Survey()
     for name, text in survey.to_query().items():
         again = again.with_part(name, text)
@@ -173,6 +175,10 @@ def test_a_survey_goes_through_a_link_and_refuses_what_it_cannot_mean() -> None:
         ("data", ""),
         ("category", "a\nb"),
         ("part", "x.y"),
+        ("cell", "3"),
+        ("versus", "a/b"),
+        ("moved", "BOX_NMS.up"),
+        ("pair", "-1.2"),
     ):
         with pytest.raises(ValueError):
             Survey().with_part(name, text)

@@ -16,6 +16,9 @@ _LONGEST = 500
 PartKind = Literal["rung", "mechanism", "tide"]
 SIZES = ("small", "medium", "large")
 _FORM = re.compile(r"([a-z]+)\.([A-Za-z_]+)")
+_NUMBERS = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}")
+CHANGES = ("gained", "lost", "kept", "still")
+"""What became of an object from one diagnosis to another: still lost is `still`."""
 _KNOWN = {
     "rung": tuple(Rung.__members__),
     "mechanism": tuple(mechanism.value for mechanism in Mechanism),
@@ -76,6 +79,11 @@ class Survey:
         part: what a bar stands for, such as `rung.BOX_NMS`; see `Part`.
         category: only objects of it.
         size: only `small`, `medium` or `large` objects.
+        cell: of the confusion matrix, such as `3.0`: true category, category found, both by index, 0 is background.
+        versus: name of the diagnosis that `run` is compared with.
+        moved: objects that became something else: `gained` or `lost`, or the rungs before and after, such as
+            `BOX_NMS.FOUND`.
+        pair: the one object that is compared, such as `17.2`: place of its image, number on it.
 
     Raises:
         ValueError: a part, a size or a name that there is not, or text that is empty, too long or not printable.
@@ -86,13 +94,25 @@ class Survey:
     part: str | None = None
     category: str | None = None
     size: str | None = None
+    cell: str | None = None
+    versus: str | None = None
+    moved: str | None = None
+    pair: str | None = None
 
     def __post_init__(self) -> None:
         for name, text in self.to_query().items():
             if not text or len(text) > _LONGEST or not text.isprintable():
                 raise ValueError(f"{name} is empty, too long or not printable")
-        if self.run is not None and not is_name(self.run):
-            raise ValueError(f"run is {self.run[:40]!r}; expected the name of a diagnosis")
+        for name, run in (("run", self.run), ("versus", self.versus)):
+            if run is not None and not is_name(run):
+                raise ValueError(f"{name} is {run[:40]!r}; expected the name of a diagnosis")
+        for name, numbers in (("cell", self.cell), ("pair", self.pair)):
+            if numbers is not None and _NUMBERS.fullmatch(numbers) is None:
+                raise ValueError(f"{name} is {numbers[:40]!r}; expected two numbers such as 3.0")
+        if self.moved is not None and not is_move(self.moved):
+            raise ValueError(
+                f"moved is {self.moved[:40]!r}; expected {', '.join(CHANGES)}, or two rungs such as BOX_NMS.FOUND"
+            )
         if self.part is not None:
             Part.parse(self.part)
         if self.size is not None and self.size not in SIZES:
@@ -106,6 +126,18 @@ class Survey:
         """Its parts of a link's query."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
+
+
+def is_move(text: str) -> bool:
+    """Whether a text says what became of objects: one of `CHANGES`, or two rungs."""
+    before, _, after = text.partition(".")
+    return text in CHANGES or (before in Rung.__members__ and after in Rung.__members__)
+
+
+def numbers_of(text: str) -> tuple[int, int]:
+    """The two numbers of a `cell` or of a `pair`."""
+    first, second = text.split(".")
+    return int(first), int(second)
 
 
 NAMES = tuple(field.name for field in fields(Survey))

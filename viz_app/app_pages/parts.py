@@ -48,6 +48,7 @@ def show_picture(
     on_pick: Callable[[float, float], None] | None = None,
     on_drawn: Callable[[Corners], None] | None = None,
     downloads_here: bool = True,
+    linked: str | None = None,
 ) -> Pick | None:
     """The picture, a line that names what is drawn on it, and the colours of a heat map; the click, if any.
 
@@ -65,6 +66,7 @@ def show_picture(
         on_drawn: told of a box that was drawn, xyxy in the image frame, before the page is drawn again; without
             it nothing can be drawn.
         downloads_here: the downloads stand below; a page that draws its tables later offers them itself.
+        linked: pictures of this name on the page are moved and zoomed together.
     """
     drawn = [group for group in groups if len(group)]
     event = show_canvas(
@@ -75,6 +77,7 @@ def show_picture(
         selected=_selected_box(drawn),
         preview=preview,
         draw=on_drawn is not None,
+        linked=linked,
         on_event=lambda event: _follow(event, drawn, on_pick, on_drawn),
     )
     if drawn:

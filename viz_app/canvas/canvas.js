@@ -16,6 +16,7 @@ class Canvas {
     this.knobs = new Knobs(root, () => this.#previewed(), (asked) => this.send("thresholds", asked));
     this.chosen = this.hovered = this.draft = this.lastPick = null;
     listen(this);
+    this.linked = new Linked(this);
     this.sizes = new ResizeObserver(() => this.#measure());
     this.sizes.observe(this.stage);
   }
@@ -60,6 +61,7 @@ class Canvas {
   stop() {
     this.sizes.disconnect();
     this.knobs.sidebar.stop();
+    this.linked.stop();
     for (const image of this.root.querySelectorAll("img")) URL.revokeObjectURL(image.src);
   }
 
@@ -83,8 +85,14 @@ class Canvas {
     this.#paint(); // at once: a canvas is empty after it has got a size
   }
 
-  // Change the view; whatever takes long is drawn when it rests.
+  // Change the view, here and on the pictures that are linked to this one.
   move(change) {
+    this.turn(change);
+    this.linked.tell();
+  }
+
+  // Change the view; whatever takes long is drawn when it rests.
+  turn(change) {
     change();
     this.moving = true;
     clearTimeout(this.rest);
@@ -238,6 +246,7 @@ class Canvas {
     else if (what === "fit") this.view.fit();
     else if (what === "draw") this.drawing = !this.drawing;
     else return;
+    if (what !== "draw") this.linked.tell();
     this.#tools();
     this.unhover(); // something else lies under the pointer now
   }

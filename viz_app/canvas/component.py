@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 _SCRIPTS = (
     "packet.js", "boxes.js", "preview.js", "sidebar.js", "knobs.js",
-    "paint.js", "view.js", "gestures.js", "canvas.js",
+    "paint.js", "view.js", "gestures.js", "linked.js", "canvas.js",
 )  # fmt: skip
 _MOST_PICKED = 100
 
@@ -48,6 +48,7 @@ def show_canvas(
     selected: tuple[int, int] | None = None,
     preview: Preview | None = None,
     draw: bool = False,
+    linked: str | None = None,
     on_event: Callable[[CanvasEvent], None] | None = None,
 ) -> CanvasEvent:
     """Draw a picture and say what was done on it since the last run.
@@ -60,6 +61,7 @@ def show_canvas(
         selected: (group, place in the group) of the box to point out.
         preview: candidates whose score and NMS thresholds can be moved on the canvas.
         draw: the page wants boxes drawn: dragging draws one, and a button of the canvas switches back to panning.
+        linked: pictures of this name on a page are moved and zoomed together.
         on_event: called before the page is drawn again, so that all of it can follow.
     """
     groups = list(groups)
@@ -68,7 +70,9 @@ def show_canvas(
         if on_event is not None:
             on_event(_read(st.session_state.get(key), groups))
 
-    packet = pack(pixels, groups, overlay=overlay, selected=selected, preview=preview, draw=draw)
+    packet = pack(
+        pixels, groups, overlay=overlay, selected=selected, preview=preview, draw=draw, linked=linked
+    )
     state = _canvas(
         key=key, data=packet, on_pick_change=report, on_drawn_change=report, on_thresholds_change=report
     )

@@ -34,6 +34,7 @@ def pack(
     selected: tuple[int, int] | None = None,
     preview: Preview | None = None,
     draw: bool = False,
+    linked: str | None = None,
 ) -> bytes:
     """The packet of one picture; equal pictures give equal bytes.
 
@@ -44,6 +45,7 @@ def pack(
         selected: (group, place in the group) of the box to point out.
         preview: candidates whose thresholds can be moved on the canvas.
         draw: dragging draws a box.
+        linked: pictures of this name are moved and zoomed together.
     """
     painted = _too_many(groups)
     sent = [group for number, group in enumerate(groups) if number not in painted]
@@ -64,6 +66,7 @@ def pack(
         "selected": selected,
         "pointed": None if selected is None else _corners(groups[selected[0]].boxes[selected[1]]),
         "draw": draw,
+        "linked": linked,
         "preview": None if preview is None else _knobs(preview),
         "words": in_words(groups),
         "parts": {name: len(data) for name, data in parts.items()},

@@ -36,6 +36,19 @@ class View {
     this.#hold();
   }
 
+  // What is looked at, whatever the size of the stage: the zoom, and the share of the image in its middle.
+  get place() {
+    const [x, y] = this.toImage(this.stage[0] / 2, this.stage[1] / 2);
+    return [this.zoom, x / this.image[0], y / this.image[1]];
+  }
+
+  lookAt([zoom, x, y]) {
+    this.zoom = zoom;
+    this.x = this.stage[0] / 2 - x * this.image[0] * this.scale;
+    this.y = this.stage[1] / 2 - y * this.image[1] * this.scale;
+    this.#hold();
+  }
+
   toImage(x, y) { return [(x - this.x) / this.scale, (y - this.y) / this.scale]; }
 
   // The image never leaves the stage: centred where it is smaller, without a gap where it is larger.
