@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -28,10 +27,10 @@ import psutil
 
 from detector.judging.status import Status, read_status
 from viz_app.jobs.job import JOB_FILE, PROBLEM_FILE, Job
+from viz_app.jobs.sessions import child_of, start_session, works_in
 
 PROCESS_FILE, LOG_FILE = "process.json", "log.txt"
 _PHASES = {"diagnose": "Diagnosing", "recommend": "Trying changes of thresholds", "summarize": "Summing up"}
-_children: dict[Path, subprocess.Popen[bytes]] = {}
 _lock = threading.Lock()
 
 
@@ -96,19 +95,10 @@ def start(job: Job, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / JOB_FILE).write_text(job.to_json(), encoding="utf-8")
         (folder / PROBLEM_FILE).unlink(missing_ok=True)
-        with (folder / LOG_FILE).open("ab") as log:
-            child = subprocess.Popen(
-                # -P: a folder with its own `detector` in it must not be imported instead of the real one.
-                [sys.executable, "-P", "-m", "viz_app.jobs.diagnose_job", str(folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=_environment(),
-                # Ctrl+C on the server is not meant for it: it ends when it is done, or through `stop`.
-                start_new_session=True,
-            )
-        _children[folder] = child
-        _write(folder / PROCESS_FILE, {"pid": child.pid, "started": time.time()})
+        # -P: a folder with its own `detector` in it must not be imported instead of the real one.
+        command = [sys.executable, "-P", "-m", "viz_app.jobs.diagnose_job", str(folder)]
+        pid = start_session(command, folder, folder / LOG_FILE)
+        _write(folder / PROCESS_FILE, {"pid": pid, "started": time.time()})
 
 
 def stop(folder: Path) -> None:
@@ -165,14 +155,11 @@ def job_of(folder: Path) -> Job | None:
 
 def _pid_at_work(folder: Path) -> int | None:
     """The process that works in a folder, if there is one. A child that has ended is let go of."""
-    child = _children.get(folder)
+    child = child_of(folder)
     if child is not None:
-        # A child that ended stays in the table of processes until it is asked for.
-        if child.poll() is None:
-            return child.pid
-        del _children[folder]
+        return child
     pid = _read(folder / PROCESS_FILE).get("pid")
-    return pid if isinstance(pid, int) and _works_in(pid, folder) else None
+    return pid if isinstance(pid, int) and works_in(pid, folder) else None
 
 
 def _status(folder: Path) -> Status | None:
@@ -181,22 +168,6 @@ def _status(folder: Path) -> Status | None:
         return read_status(folder)
     except (OSError, ValueError):
         return None
-
-
-def _works_in(pid: int, folder: Path) -> bool:
-    """Whether a process is at work in a folder; a number is given again once its process is gone."""
-    try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and str(folder) in process.cmdline()
-    except (psutil.Error, OSError, ValueError):
-        return False
-
-
-def _environment() -> dict[str, str]:
-    """The server's own, with the folder of this package in it: a checkout need not be installed."""
-    package = str(Path(__file__).resolve().parents[2])
-    paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
