@@ -92,11 +92,24 @@ class AnchorGrids:
             size: (H, W) of the image.
             boxes: float [G, 4], image frame.
         """
+        known, moved = self._moved(size, boxes)
+        return Placed(self._grid(known.padded), moved, known.size)
+
+    def resized(self, size: Size, boxes: Tensor) -> tuple[Tensor, Size]:
+        """The boxes [G, 4] in the network frame, and (h, w) of the resized image; without any anchors.
+
+        Args:
+            size, boxes: as for `place`.
+        """
+        known, moved = self._moved(size, boxes)
+        return moved, known.size
+
+    def _moved(self, size: Size, boxes: Tensor) -> tuple[_Resize, Tensor]:
         if size not in self._resizes:
             self._resizes[size] = self._resize(size)
         known = self._resizes[size]
         moved = boxes.float() * known.scale if known.scale is not None else self._transform(size, boxes)[2]
-        return Placed(self._grid(known.padded), moved, known.size)
+        return known, moved
 
     def _resize(self, size: Size) -> _Resize:
         """What the transform does to images of a size, asked once: it costs more than all else about an image."""
