@@ -41,6 +41,17 @@ class ModelConfig:
     dropout: float | None = None
     hard_negative_share: float | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("pyramid", "anchor_sizes", "aspect_ratios"):
+            object.__setattr__(self, name, _tuples(getattr(self, name)))
+        _at_least(self, 1, "min_size", "max_size")
+        for name in ("dropout", "hard_negative_share"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value}; expected 0 to 1")
+        if "num_classes" in self.pyramid:
+            raise ValueError("pyramid.num_classes is given; leave it out, the data set says it")
+
 
 @dataclass(frozen=True, slots=True)
 class DataConfig:
@@ -156,6 +167,13 @@ class RunConfig:
         _at_least(self, 0, "seed", "checkpoint_every", "trace_every", "probes", "patience")
         if self.probes > 8:
             raise ValueError(f"probes is {self.probes}; expected 0 to 8")
+
+
+def _tuples(value: Any) -> Any:  # noqa: ANN401
+    """Lists as tuples, however deep: a file has lists only, and what is read must equal what was written."""
+    if isinstance(value, dict):
+        return {name: _tuples(inner) for name, inner in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def _at_least(record: object, low: int, *names: str) -> None:
