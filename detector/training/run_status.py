@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import socket
+import time
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from detector.data.sealed import replace_file
+from detector.judging.status import duration
+from detector.training.liveness import is_at_work
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STATUS = "status.json"
+BEAT_EVERY = 2.0
+"""Seconds between two heartbeats of a run at work."""
+SILENT_AFTER = 120.0
+"""Seconds without a heartbeat after which a run counts as died; a slow network drive may keep one back for a minute."""
 
 
 class RunState(StrEnum):
@@ -33,7 +50,8 @@ class RunStatus:
         heartbeat: when it was last alive, seconds since 1970.
         started: when the run began.
         phase: `starting`, `training` or `validating`.
-        message: why it failed or stopped, in one sentence; else empty.
+        message: why it failed, stopped or died, in one sentence; else empty.
+        AP: of the last validation; None before there is one.
     """
 
     state: RunState
@@ -50,8 +68,56 @@ class RunStatus:
     started: float
     phase: str = "starting"
     message: str = ""
+    AP: float | None = None
 
     @property
     def is_alive(self) -> bool:
         """Whether a process is at work on it, or waits to be."""
         return self.state in (RunState.QUEUED, RunState.RUNNING)
+
+
+def write_status(folder: Path, status: RunStatus) -> None:
+    """Replace `status.json`: a reader sees the old one or the new one, never half of one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    replace_file(folder / STATUS, (json.dumps(asdict(status)) + "\n").encode())
+
+
+def read_status(folder: Path) -> RunStatus | None:
+    """The status of the run in a folder, judged; None where there is none.
+
+    A run that was killed cannot say so. What the file calls running has DIED where, on this machine, its process
+    is gone, has ended without being asked for (a zombie), or is another one of the same number; and on any machine
+    where its heartbeat is older than `SILENT_AFTER`. Clocks of several machines must agree to a minute or so.
+
+    Raises:
+        ValueError: the file is not a status.
+    """
+    try:
+        content = json.loads((folder / STATUS).read_text(encoding="utf-8"))
+        return judged(RunStatus(**{**content, "state": RunState(content["state"])}))
+    except FileNotFoundError:
+        return None
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(f"{folder / STATUS}: this is not the status of a training run ({error})") from error
+
+
+def judged(status: RunStatus, now: float | None = None) -> RunStatus:
+    """The status, or DIED with the reason where no process can be at work any more.
+
+    Args:
+        status: as it was written.
+        now: seconds since 1970; the present by default.
+    """
+    if status.state is not RunState.RUNNING:
+        return status
+    silence = (time.time() if now is None else now) - status.heartbeat
+    if status.host == socket.gethostname() and not is_at_work(status.pid, status.process_started):
+        reason = "its process is gone without a last word: it was killed, or the machine went down"
+    elif silence > SILENT_AFTER:
+        reason = f"no sign of life for {duration(silence)}: its machine is gone, or the process hangs"
+    else:
+        return status
+    return replace(status, state=RunState.DIED, rate=None, seconds_left=None, message=reason)
