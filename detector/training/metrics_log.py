@@ -1,13 +1,39 @@
 """What a run has measured: `metrics.jsonl`, one line per step and per epoch, only ever added to.
 
 A line that is not whole yet (the run is writing it, or was killed) is left for the next look.
+
+A run that is resumed goes on from its last checkpoint, which may lie before the last step that it wrote down. It
+then writes a line that takes those steps back, and readers drop them: no step counts twice.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 METRICS = "metrics.jsonl"
+_TAKEN_BACK = "taken_back_after_step"
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What the training module says of the optimizer step it has just done; see `StepRow`.
+
+    The module keeps the newest one as its attribute `last_step`, for the callback that writes it down.
+    """
+
+    rpn_cls: float
+    rpn_bbox: float
+    fast_rcnn_cls: float
+    fast_rcnn_bbox: float
+    total: float
+    lr: float
+    grad_norm: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +46,7 @@ class StepRow:
         rpn_cls, rpn_bbox, fast_rcnn_cls, fast_rcnn_bbox: the four losses, without their weights.
         total: their weighted sum (with masks and keypoints, those losses too).
         lr: of the head, in this step.
-        grad_norm: before clipping.
+        grad_norm: before clipping; nan or infinite in a step that mixed precision leaves out.
         seconds: since the run's first step, over all its processes and pauses left out.
     """
 
@@ -75,3 +101,160 @@ class EpochRow:
                 f"the monitor is {monitor!r}; expected AP, AP50, AP75, AP_small, ... or recall/RUNG"
             )
         return getattr(self, monitor)
+
+
+Row = StepRow | EpochRow
+_STEP, _EPOCH = ({field.name for field in fields(record)} for record in (StepRow, EpochRow))
+_NUMBERS = tuple(field.name for field in fields(StepReport))
+
+
+def best_of(rows: list[EpochRow], monitor: str) -> EpochRow | None:
+    """The epoch with the largest `monitor`, the first of several; without what was measured before training.
+
+    Where the monitor is not known (no object of that size, say) any known value is better.
+    """
+    trained = [row for row in rows if row.epoch >= 0]
+    return max(trained, key=lambda row: _known(row.value(monitor)), default=None)
+
+
+def _known(value: float | None) -> float:
+    return float("-inf") if value is None else value
+
+
+class MetricsWriter:
+    """Adds rows to `metrics.jsonl`, each whole and handed to the system at once.
+
+    Args:
+        folder: of the run; it must exist.
+        resumed_after: the last step of the checkpoint that the run goes on from; what was written of later steps
+            is taken back. None begins anew: there must be no rows.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, resumed_after: int | None = None) -> None:
+        self._file = (folder / METRICS).open("a+b")
+        if _is_torn(self._file):
+            self._file.write(b"\n")
+        if resumed_after is not None:
+            self._line({_TAKEN_BACK: resumed_after})
+
+    def write(self, row: Row) -> None:
+        """Add one row; a number that is not finite is written as null."""
+        content = asdict(row)
+        for name in _NUMBERS:
+            if name in content and not math.isfinite(content[name]):
+                content[name] = None
+        self._line(content)
+
+    def close(self) -> None:
+        """No more rows."""
+        self._file.close()
+
+    def _line(self, content: dict[str, Any]) -> None:
+        self._file.write(json.dumps(content, allow_nan=False, separators=(",", ":")).encode() + b"\n")
+        self._file.flush()
+
+
+class MetricsReader:
+    """Reads `metrics.jsonl` while it grows: each look reads only the new bytes.
+
+    Args:
+        folder: of the run; the file need not be there yet.
+
+    Attributes:
+        steps: all rows so far by step, in order, each step once: of those done again after a resume the later.
+        epochs: all rows so far by epoch, in order, likewise.
+        restarts: how often rows were taken back, or the file was replaced: what was drawn before is then to be
+            drawn anew, from `steps` and `epochs`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / METRICS
+        self._offset, self._inode, self._rest = 0, -1, b""
+        self.restarts = 0
+        self.steps: list[StepRow] = []
+        self.epochs: list[EpochRow] = []
+
+    def new(self) -> list[Row]:
+        """The rows that came since the last look, without those that were already taken back."""
+        new: list[Row] = []
+        for line in self._new_lines():
+            content = _content(line)
+            if content is None:
+                continue
+            if _TAKEN_BACK in content:
+                last = int(content[_TAKEN_BACK])
+                new = [row for row in new if row.step <= last]
+                self._take_back(last)
+                continue
+            row = _row(content)
+            if row is not None:
+                new.append(row)
+                self._add(row)
+        return new
+
+    def _new_lines(self) -> list[bytes]:
+        try:
+            file = self._path.open("rb")
+        except FileNotFoundError:
+            return []
+        with file:
+            end, inode = file.seek(0, 2), self._path.stat().st_ino
+            if inode != self._inode or end < self._offset:
+                self._forget()
+            self._inode = inode
+            file.seek(self._offset)
+            fresh = file.read(end - self._offset)
+        self._offset += len(fresh)
+        *lines, self._rest = (self._rest + fresh).split(b"\n")
+        return lines
+
+    def _forget(self) -> None:
+        """The file is another one, or was cut: all is read anew."""
+        self.restarts += bool(self.steps or self.epochs)
+        self._offset, self._rest = 0, b""
+        self.steps, self.epochs = [], []
+
+    def _take_back(self, last: int) -> None:
+        before = len(self.steps) + len(self.epochs)
+        self.steps = [row for row in self.steps if row.step <= last]
+        self.epochs = [row for row in self.epochs if row.step <= last]
+        self.restarts += len(self.steps) + len(self.epochs) < before
+
+    def _add(self, row: Row) -> None:
+        # An epoch whose validation was cut short is validated again after the resume.
+        if isinstance(row, StepRow):
+            while self.steps and self.steps[-1].step >= row.step:
+                self.steps.pop()
+            self.steps.append(row)
+        else:
+            while self.epochs and self.epochs[-1].epoch >= row.epoch:
+                self.epochs.pop()
+            self.epochs.append(row)
+
+
+def _is_torn(file: IO[bytes]) -> bool:
+    """Whether the last line has no end: its writer was killed."""
+    end = file.seek(0, 2)
+    if end == 0:
+        return False
+    file.seek(end - 1)
+    return file.read(1) != b"\n"
+
+
+def _content(line: bytes) -> dict[str, Any] | None:
+    """The object in a line; None for one that was torn."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _row(content: dict[str, Any]) -> Row | None:
+    """The row; None for one of another version."""
+    if content.keys() == _STEP:
+        return StepRow(**{name: math.nan if value is None else value for name, value in content.items()})
+    return EpochRow(**content) if content.keys() == _EPOCH else None

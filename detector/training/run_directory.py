@@ -1,16 +1,16 @@
 """The folder of a training run: where everything lies, and which runs there are.
 
-    config.yaml                  everything that decides what the run does
-    status.json                  how it stands
-    metrics.jsonl                what it measured, a line for each step and epoch
-    train.log                    what it said
-    environment.txt              what it ran on
-    .lock                        held while a process is at work
-    stop                         there while somebody wants it to stop
-    checkpoints/best.safetensors, last.safetensors     to use
-    checkpoints/resume.ckpt      to go on from
-    probes/epoch_0003/image_0.trace, probes/epoch_start/...
-    batches/step_000200/image_0.trace
+config.yaml                  everything that decides what the run does
+status.json                  how it stands
+metrics.jsonl                what it measured, a line for each step and epoch
+train.log                    what it said
+environment.txt              what it ran on
+.lock                        held while a process is at work
+stop                         there while somebody wants it to stop
+checkpoints/best.safetensors, last.safetensors     to use
+checkpoints/resume.ckpt      to go on from
+probes/epoch_0003/image_0.trace, probes/epoch_start/...
+batches/step_000200/image_0.trace
 """
 
 from __future__ import annotations
