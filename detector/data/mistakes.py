@@ -1,0 +1,79 @@
+"""What is wrong with the files of a data set: collected while they are read, then told at once.
+
+Boxes are xyxy in the image frame.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TOLD = 3
+_LONGEST = 2.0**24  # float32 holds every whole pixel up to here
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One entry of an annotation file that cannot be used.
+
+    Args:
+        file: the annotation file, below the data set's folder; empty where it is about the folder itself.
+        what: what is wrong with it; goes on from the name of the file.
+        place: annotation id, number of the object or line in that file, where there is one.
+        image: file name of the image it is about, where that is known.
+    """
+
+    file: str
+    what: str
+    place: int | None = None
+    image: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.what}" if self.file else self.what
+
+
+def refuse(root: Path, mistakes: Sequence[Mistake]) -> None:
+    """Raise one sentence about all mistakes: the first few in full, and how many more there are.
+
+    Args:
+        root: the folder of the data set, or its only annotation file (then the mistakes name no file).
+        mistakes: nothing happens where there are none.
+
+    Raises:
+        ValueError: the sentence.
+    """
+    if not mistakes:
+        return
+    if len(mistakes) == 1:
+        only = mistakes[0]
+        raise ValueError(f"{root / only.file}: {only.what}")
+    told = "; ".join(map(str, mistakes[:TOLD]))
+    rest = len(mistakes) - TOLD
+    raise ValueError(
+        f"{root}: {len(mistakes):,} mistakes: {told}" + (f"; and {rest:,} more" if rest > 0 else "")
+    )
+
+
+def wrong_box(box: Sequence[float]) -> str | None:
+    """Why four numbers xyxy are no box for a detector; None where they are one.
+
+    They are judged as the float32 that a detector gets: an infinite box would crash torchvision, a box of NaN
+    would be trained on in silence, and sides that differ by less than float32 holds have no area.
+    """
+    try:
+        x1, y1, x2, y2 = struct.unpack("4f", struct.pack("4f", *box))
+    except OverflowError:
+        return "is not finite"
+    if not all(map(math.isfinite, (x1, y1, x2, y2))):
+        return "is not finite"
+    if x2 <= x1 or y2 <= y1:
+        return "has no area"
+    if max(map(abs, (x1, y1, x2, y2))) > _LONGEST:
+        return "lies outside of any image"
+    return None
