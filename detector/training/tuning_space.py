@@ -6,16 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from detector.tracing.thresholds import Thresholds
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from optuna import Trial
-
-    from detector.training.config import RunConfig
-
-Changer = "Callable[[RunConfig, float], RunConfig]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +110,3 @@ def _bounded(parameter: Parameter, bounds: str) -> Parameter:
     if not dots or (parameter.whole and any(not number.is_integer() for number in numbers)):
         raise ValueError(f"the bounds of {parameter.name} are {bounds!r}; expected such as 5..300")
     return replace(parameter, low=numbers[0], high=numbers[1])
-
-
-def thresholds_with(before: Thresholds, values: Mapping[str, float]) -> Thresholds:
-    """Thresholds with a trial's values in them."""
-    return before.replace(**values)
