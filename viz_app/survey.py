@@ -9,6 +9,7 @@ from typing import Literal, cast, get_args
 from detector.explaining.false_positives import TideType
 from detector.explaining.rungs import Rung
 from detector.explaining.verdicts import Mechanism
+from detector.judging.comparison_records import Change
 from viz_app.figures.words import rung_name
 from viz_app.jobs.workspace import is_name
 
@@ -17,8 +18,6 @@ PartKind = Literal["rung", "mechanism", "tide"]
 SIZES = ("small", "medium", "large")
 _FORM = re.compile(r"([a-z]+)\.([A-Za-z_]+)")
 _NUMBERS = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}")
-CHANGES = ("gained", "lost", "kept", "still")
-"""What became of an object from one diagnosis to another: still lost is `still`."""
 _KNOWN = {
     "rung": tuple(Rung.__members__),
     "mechanism": tuple(mechanism.value for mechanism in Mechanism),
@@ -81,8 +80,8 @@ class Survey:
         size: only `small`, `medium` or `large` objects.
         cell: of the confusion matrix, such as `3.0`: true category, category found, both by index, 0 is background.
         versus: name of the diagnosis that `run` is compared with.
-        moved: objects that became something else: `gained` or `lost`, or the rungs before and after, such as
-            `BOX_NMS.FOUND`.
+        moved: objects by what became of them: a value of `Change`, such as `gained`, or the rungs before and
+            after, such as `BOX_NMS.FOUND`.
         pair: the one object that is compared, such as `17.2`: place of its image, number on it.
 
     Raises:
@@ -111,7 +110,7 @@ class Survey:
                 raise ValueError(f"{name} is {numbers[:40]!r}; expected two numbers such as 3.0")
         if self.moved is not None and not is_move(self.moved):
             raise ValueError(
-                f"moved is {self.moved[:40]!r}; expected {', '.join(CHANGES)}, or two rungs such as BOX_NMS.FOUND"
+                f"moved is {self.moved[:40]!r}; expected {', '.join(Change)}, or two rungs such as BOX_NMS.FOUND"
             )
         if self.part is not None:
             Part.parse(self.part)
@@ -129,9 +128,9 @@ class Survey:
 
 
 def is_move(text: str) -> bool:
-    """Whether a text says what became of objects: one of `CHANGES`, or two rungs."""
+    """Whether a text says what became of objects: a value of `Change`, or two rungs."""
     before, _, after = text.partition(".")
-    return text in CHANGES or (before in Rung.__members__ and after in Rung.__members__)
+    return text in list(Change) or (before in Rung.__members__ and after in Rung.__members__)
 
 
 def numbers_of(text: str) -> tuple[int, int]:

@@ -1,0 +1,73 @@
+"""The difference of AP between two runs with its interval: whether it is more than chance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from viz_app.figures.charts import calm
+from viz_app.figures.palette import ACCENT, FOUND, GREY, LOST
+
+if TYPE_CHECKING:
+    from detector.judging.comparison_records import Comparison
+
+
+def difference_figure(comparison: Comparison, height: int = 130) -> go.Figure:
+    """AP of B less AP of A as a dot, its interval as a bar, and a line where both are equal.
+
+    Args:
+        comparison: with a difference that is known, else the chart is empty.
+        height: in screen pixels.
+    """
+    figure = go.Figure()
+    interval, value = comparison.interval, comparison.difference
+    figure.add_vline(x=0, line={"color": GREY, "width": 1.5, "dash": "dash"})
+    if value is not None and interval.low is not None and interval.high is not None:
+        color = GREY if not interval.is_sure else FOUND if value > 0 else LOST
+        hover = (
+            f"{value:+.4f}; {interval.confidence:.0%} interval {interval.low:+.4f} to {interval.high:+.4f}"
+        )
+        figure.add_trace(
+            go.Scatter(
+                x=[interval.low, interval.high], y=[0, 0], mode="lines", hoverinfo="skip",
+                line={"color": color, "width": 8}, opacity=0.45,
+            )
+        )  # fmt: skip
+        figure.add_trace(
+            go.Scatter(
+                x=[value], y=[0], mode="markers+text", text=[f"<b>{value:+.3f}</b>"], textposition="top center",
+                marker={"size": 14, "color": ACCENT if not interval.is_sure else color},
+                hovertext=[hover], hovertemplate="%{hovertext}<extra></extra>",
+            )
+        )  # fmt: skip
+        reach = 1.25 * max(abs(interval.low), abs(interval.high), abs(value), 1e-3)
+        figure.update_xaxes(range=[-reach, reach])
+    calm(figure, x="AP of B − AP of A", height=height)
+    figure.update_yaxes(visible=False, range=[-1, 1.6])
+    figure.update_xaxes(nticks=7, tickformat="+.3~f")
+    return figure
+
+
+def difference_words(comparison: Comparison) -> str:
+    """Whether B is better than A, in one or two sentences."""
+    interval, value = comparison.interval, comparison.difference
+    if value is None or interval.low is None or interval.high is None:
+        return "There is no object in these images, so neither can be better."
+    between = f"between {_signed(interval.low)} and {_signed(interval.high)}"
+    if interval.low == interval.high == 0:
+        return "Both have the same AP, whichever of these images are looked at."
+    if not interval.is_sure:
+        return (
+            f"**That may be chance.** With other images like these, the difference lies {between} in "
+            f"{interval.confidence:.0%} of the draws: zero is among them."
+        )
+    which = "B" if value > 0 else "A"
+    return (
+        f"**{which} is better, and not by chance.** With other images like these, the difference lies {between} in "
+        f"{interval.confidence:.0%} of the draws."
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
