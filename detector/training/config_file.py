@@ -20,7 +20,6 @@ from detector.data.sealed import replace_file
 from detector.training.config import RunConfig
 from detector.training.settings import settings
 
-CONFIG = "config.yaml"
 _KINDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
 
 
@@ -30,8 +29,12 @@ def write_config(path: str | Path, config: RunConfig) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    text = yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, width=100, allow_unicode=True)
-    replace_file(Path(path), text.encode())
+    replace_file(Path(path), config_text(config).encode())
+
+
+def config_text(config: RunConfig) -> str:
+    """Every setting as YAML; `config_of(parse_yaml(text))` gives the same settings back."""
+    return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, width=100, allow_unicode=True)
 
 
 def read_config(path: str | Path, changes: Mapping[str, str] | None = None) -> RunConfig:

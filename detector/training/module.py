@@ -1,0 +1,217 @@
+"""A detector as Lightning trains it: weighted losses, a rate for every step, clipped gradients.
+
+Lightning is imported with this module; nothing else in `detector` imports it at the top.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from detector.models.pyramid import LOSS_NAMES
+from detector.training.optimizers import PEAK, build_optimizer
+from detector.training.schedule import learning_rate
+from detector.training.seeds import seed_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from detector.models.detector import Detector
+    from detector.models.losses import LossWeights
+    from detector.training.config import RunConfig
+    from detector.training.loading import Batch
+
+_SHOWN = 8
+
+
+class NotFiniteError(Exception):
+    """A loss or a gradient is NaN or infinite; the message names the images of the batch. No weight has moved."""
+
+
+class UnreadableImageError(Exception):
+    """A training image is gone or wrong; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """What one optimizer step was; plain numbers, the same on every process (losses are their mean).
+
+    Args:
+        step: from 1, over all epochs.
+        epoch: from 0.
+        losses: the four, without their weights, by torchvision's names in the order of `LOSS_NAMES`.
+        total: the sum that was descended, with weights, and with masks and keypoints their losses too.
+        lr: of the heads.
+        grad_norm: before clipping.
+    """
+
+    step: int
+    epoch: int
+    losses: dict[str, float]
+    total: float
+    lr: float
+    grad_norm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """When the backbone is trained.
+
+    Args:
+        until: the first epoch that trains it; None for never.
+    """
+
+    until: int | None
+
+    def holds(self, epoch: int) -> bool:
+        """Whether the backbone is frozen in this epoch."""
+        return self.until is None or epoch < self.until
+
+    @property
+    def thaws(self) -> bool:
+        """Whether it is frozen first and trained later."""
+        return self.until is not None and self.until > 0
+
+
+def weighted_total(losses: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
+    """The weighted sum of the four losses, and those of masks and keypoints as they are; a scalar."""
+    others = [value for name, value in losses.items() if name not in LOSS_NAMES]
+    return weights.total({name: losses[name] for name in LOSS_NAMES}) + sum(others)
+
+
+class TrainingModule(LightningModule):
+    """One detector under one recipe.
+
+    Args:
+        detector: what is trained, in place; the `requires_grad` flags of its backbone say what may ever be trained.
+        config: the run's settings.
+        steps_per_epoch: optimizer steps in each epoch.
+        freeze: when the backbone is trained.
+        describe: what people call a training image, by its index.
+
+    Attributes:
+        last_step: what the last step was; None before the first one. Set before the optimizer moves, so callbacks
+            read it in `on_train_batch_end` without another wait for the device.
+        steps: optimizer steps of the whole run.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        config: RunConfig,
+        *,
+        steps_per_epoch: int,
+        freeze: Freeze,
+        describe: Callable[[int], str] = "image {}".format,
+    ) -> None:
+        super().__init__()
+        self.model = detector.model
+        self.detector, self.config, self.describe = detector, config, describe
+        self.steps_per_epoch, self.steps = steps_per_epoch, steps_per_epoch * config.epochs
+        self.last_step: StepFacts | None = None
+        self.freeze_plan = freeze
+        self._seen: tuple[Tensor, tuple[int, ...]] | None = None
+        if freeze.until is None:
+            self.model.backbone.requires_grad_(False)
+        self._thawable = [one for one in self.model.backbone.parameters() if one.requires_grad]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The recipe's optimizer; its rates are set anew in every step."""
+        return build_optimizer(self.model, self.config.recipe)
+
+    def on_train_start(self) -> None:
+        """Freeze what is frozen; a run that is resumed inside of an epoch gets no other call."""
+        self._set_modes()
+
+    def on_train_epoch_start(self) -> None:
+        """Training mode everywhere but in a frozen backbone, whose BatchNorm must not move either."""
+        self._set_modes()
+
+    def _set_modes(self) -> None:
+        frozen = self.freeze_plan.holds(self.trainer.global_step // self.steps_per_epoch)
+        for parameter in self._thawable:
+            parameter.requires_grad_(not frozen)
+        self.model.train()
+        if frozen:
+            self.model.backbone.eval()
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The weighted loss of a batch. Samplers and dropout draw from a state that the step alone decides.
+
+        Raises:
+            UnreadableImageError: an image of the batch is gone or wrong.
+        """
+        if batch.problem:
+            raise UnreadableImageError(batch.problem)
+        step = self.trainer.global_step
+        torch.manual_seed(seed_of(self.config.seed, "step", step, self.global_rank))
+        for group in self._optimizer().param_groups:
+            group["lr"] = self._rate(step, group[PEAK])
+        losses = self.model(batch.images, batch.targets)
+        total = weighted_total(losses, self.config.recipe.loss_weights)
+        facts = [*(losses[name] for name in LOSS_NAMES), total]
+        self._seen = torch.stack([one.detach() for one in facts]), batch.indices
+        if self.trainer.world_size > 1 and self.trainer.is_last_batch:
+            self._share_buffers()
+        return total
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the norm of all gradients, note it as it was before, and stop where it makes no sense.
+
+        Raises:
+            NotFiniteError: a loss (or, without a gradient scaler, a gradient) is not finite.
+        """
+        trained = [one for group in optimizer.param_groups for one in group["params"] if one.grad is not None]
+        norm = nn.utils.clip_grad_norm_(trained, self.config.recipe.clip_norm)
+        assert self._seen is not None
+        measured, indices = self._seen
+        reduced = self.trainer.strategy.reduce(torch.cat((measured, norm.detach()[None])), reduce_op="mean")
+        *losses, total, grad_norm = torch.as_tensor(reduced).tolist()
+        self.last_step = StepFacts(
+            self.trainer.global_step + 1,
+            self.current_epoch,
+            dict(zip(LOSS_NAMES, losses, strict=True)),
+            total,
+            self._rate(self.trainer.global_step, self.config.recipe.lr),
+            grad_norm,
+        )
+        self._refuse_not_finite(total, grad_norm, indices)
+
+    def _refuse_not_finite(self, total: float, grad_norm: float, indices: tuple[int, ...]) -> None:
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        if math.isfinite(total) and (scaled or math.isfinite(grad_norm)):
+            return
+        everybody: list[Any] = [indices]
+        if self.trainer.world_size > 1:
+            everybody = [None] * self.trainer.world_size
+            torch.distributed.all_gather_object(everybody, indices)
+        images = [self.describe(index) for of_rank in everybody for index in of_rank]
+        named = ", ".join(images[:_SHOWN]) + (", ..." if len(images) > _SHOWN else "")
+        what = "the gradient" if math.isfinite(total) else "the loss"
+        raise NotFiniteError(
+            f"{what} of step {self.trainer.global_step + 1} is not finite; no weight was moved by it. Its batch: "
+            f"{named}. Look at these images, or take a lower recipe.lr"
+        )
+
+    def _rate(self, step: int, peak: float) -> float:
+        recipe = self.config.recipe
+        return learning_rate(step, peak=peak, warmup_steps=recipe.warmup_steps, steps=self.steps)
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        return self.trainer.optimizers[0]
+
+    def _share_buffers(self) -> None:
+        """Rank 0's statistics of BatchNorm for all: each process has seen other images in the last batch."""
+        for buffer in self.model.buffers():
+            torch.distributed.broadcast(buffer, src=0)
