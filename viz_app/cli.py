@@ -107,3 +107,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
     except KeyboardInterrupt:
         return 130
+
+
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Literal, cast, get_args
 
 from detector.tracing.thresholds import Thresholds
+from viz_app.jobs.workspace import is_name
 from viz_app.survey import NAMES, Survey
 
 DEFAULT_MODEL = "shapes"
@@ -114,6 +115,7 @@ class Choice:
         selected: the one object, anchor or detection that is looked at.
         asked: a drawn box that is asked about.
         survey: what is looked at of a data set.
+        training: name of the training run that is looked at.
     """
 
     model: str = DEFAULT_MODEL
@@ -123,6 +125,7 @@ class Choice:
     selected: Selected | None = None
     asked: Asked | None = None
     survey: Survey = field(default_factory=Survey)
+    training: str | None = None
 
 
 def to_query(choice: Choice) -> dict[str, str]:
@@ -136,6 +139,8 @@ def to_query(choice: Choice) -> dict[str, str]:
         query["select"] = str(choice.selected)
     if choice.asked is not None:
         query["ask"] = str(choice.asked)
+    if choice.training is not None:
+        query["training"] = choice.training
     query |= choice.survey.to_query()
     return query | {name: repr(value) for name, value in choice.thresholds}
 
@@ -178,7 +183,9 @@ def _value(name: str, text: str) -> str:
     _plain(name, text)
     if name == "weights" and text != "DEFAULT":
         raise ValueError(f"weights is {text!r}; expected DEFAULT, or nothing")
-    if name not in ("model", "weights", "image"):
+    if name == "training" and not is_name(text):
+        raise ValueError(f"training is {text[:40]!r}; expected the name of a run")
+    if name not in ("model", "weights", "image", "training"):
         raise ValueError(f"{name!r} is not a setting of this app")
     return text
 

@@ -75,6 +75,12 @@ def ask(asked: Asked | None) -> None:
     select(None)
 
 
+def look_at_training(name: str | None) -> None:
+    """Look at a training run; the address follows at once."""
+    choose(replace(choice(), training=name))
+    mirror_in_address()
+
+
 def forget_asked() -> None:
     """Ask about no drawn box, because this image or this detector has no such place; the address follows."""
     choose(replace(choice(), asked=None))

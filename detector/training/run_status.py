@@ -20,7 +20,7 @@ STATUS = "status.json"
 BEAT_EVERY = 2.0
 """Seconds between two heartbeats of a run at work."""
 SILENT_AFTER = 120.0
-"""Seconds without a heartbeat after which a run counts as died; a slow network drive may keep one back for a minute."""
+"""Seconds without a heartbeat after which a run counts as died: a slow network drive may keep one back a minute."""
 
 
 class RunState(StrEnum):
@@ -88,9 +88,9 @@ def write_status(folder: Path, status: RunStatus) -> None:
 def read_status(folder: Path) -> RunStatus | None:
     """The status of the run in a folder, judged; None where there is none.
 
-    A run that was killed cannot say so. What the file calls running has DIED where, on this machine, its process
-    is gone, has ended without being asked for (a zombie), or is another one of the same number; and on any machine
-    where its heartbeat is older than `SILENT_AFTER`. Clocks of several machines must agree to a minute or so.
+    A run that was killed cannot say so. What the file calls running or queued has DIED where, on this machine, its
+    process is gone, has ended without being asked for (a zombie), or is another one of the same number; and on any
+    machine where its heartbeat is older than `SILENT_AFTER`. Clocks of several machines must agree to a minute or so.
 
     Raises:
         ValueError: the file is not a status.
@@ -111,7 +111,7 @@ def judged(status: RunStatus, now: float | None = None) -> RunStatus:
         status: as it was written.
         now: seconds since 1970; the present by default.
     """
-    if status.state is not RunState.RUNNING:
+    if not status.is_alive:
         return status
     silence = (time.time() if now is None else now) - status.heartbeat
     if status.host == socket.gethostname() and not is_at_work(status.pid, status.process_started):
