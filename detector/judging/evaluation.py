@@ -1,18 +1,43 @@
-"""How good a detector is on a data set: everything is worked out from the finished parts of its diagnosis."""
+"""How good a detector is on a data set: everything is worked out from the finished parts of its diagnosis.
+
+The images go through the detector once; what is kept of them (objects, detections, verdicts) is enough for COCO's
+averages, the curves, the calibration, the confusion matrix and the scores of single images.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector.data.datasets import open_dataset
+from detector.judging.calibration import calibration_of
+from detector.judging.coco_matching import match_images
+from detector.judging.coco_numbers import IOUS, RECALLS, coco_numbers
+from detector.judging.confusion import confusion_of
+from detector.judging.dataset_diagnosis import diagnose_dataset
+from detector.judging.evaluation_records import STATISTICS, CategoryScore, Curves, Evaluation
+from detector.judging.identity import RUN
+from detector.judging.image_losses import read_losses, write_losses
+from detector.judging.image_scores import image_scores
+from detector.judging.kept_run import KeptRun, read_run
+from detector.judging.oracle import boxes_of
+from detector.judging.status import State, Status
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from detector.data.coco_export import AnnotatedImages
-    from detector.judging.evaluation_records import Evaluation
-    from detector.judging.status import Status
+    from detector.judging.coco_numbers import CocoNumbers
+    from detector.judging.rows import ImageReport
     from detector.models.detector import Detector
+    from detector.tracing.samples import Losses
     from detector.tracing.thresholds import Thresholds
+
+LOSSES = "losses"
 
 
 def evaluate(
@@ -43,7 +68,18 @@ def evaluate(
             at work, or a number out of range.
         OSError: the folder cannot be written.
     """
-    raise NotImplementedError
+    out = Path(out)
+    wanted = _remedies_there(out)
+    diagnose_dataset(
+        detector, dataset, out, thresholds=thresholds, iou=iou, limit=limit, progress=progress,
+        remedies=wanted, recommend=wanted,
+    )  # fmt: skip
+    run = read_run(out)
+    if losses:
+        opened = open_dataset(dataset) if isinstance(dataset, str | Path) else dataset
+        indices = [report.index for report in run.reports]
+        write_losses(detector, opened, out, indices, _told(progress))
+    return _evaluated(run, read_losses(out))
 
 
 def evaluation_of(folder: str | Path) -> Evaluation:
@@ -55,4 +91,87 @@ def evaluation_of(folder: str | Path) -> Evaluation:
     Raises:
         ValueError: the folder holds no finished diagnosis.
     """
-    raise NotImplementedError
+    run = read_run(folder)
+    return _evaluated(run, read_losses(run.folder))
+
+
+def evaluation_of_images(run: KeptRun, reports: Sequence[ImageReport]) -> Evaluation:
+    """As `evaluation_of`, over some of the images only; the summary stays that of the whole run.
+
+    Args:
+        run: read from its folder.
+        reports: some of `run.reports`, in their order.
+    """
+    return _evaluated(run, {}, reports)
+
+
+def _evaluated(
+    run: KeptRun, losses: Mapping[int, Losses], reports: Sequence[ImageReport] | None = None
+) -> Evaluation:
+    reports = run.reports if reports is None else reports
+    labels = len(run.categories) - 1
+    images = [boxes_of(report) for report in reports]
+    numbers, matched = coco_numbers(images, labels), match_images(images, labels)
+    known = [_known(value) for value in numbers.statistics]
+    return Evaluation(
+        model=run.summary.model,
+        dataset=run.summary.dataset,
+        thresholds=run.summary.thresholds,
+        iou=run.summary.iou,
+        categories=run.categories,
+        objects=int(matched.objects.sum()),
+        statistics=dict(zip(STATISTICS, known, strict=True)),
+        by_category=_by_category(run, reports, numbers),
+        curves=Curves(IOUS, RECALLS, numbers.precision[..., 0], numbers.scores),
+        calibration=calibration_of(matched),
+        confusion=confusion_of(reports, run.categories),
+        images=image_scores(reports, matched, losses),
+        summary=run.summary,
+    )
+
+
+def _by_category(
+    run: KeptRun, reports: Sequence[ImageReport], numbers: CocoNumbers
+) -> dict[str, CategoryScore]:
+    """The categories that the data set knows, by their names."""
+    objects = Counter(one.label for report in reports for one in report.truth if not one.crowd)
+    found = Counter(one.label for report in reports for one in report.detections)
+    return {
+        name: CategoryScore(
+            label,
+            *(numbers.average(label, iou=iou) for iou in (None, 0.5, 0.75)),
+            *(numbers.average(label, size=size) for size in ("small", "medium", "large")),
+            objects[label],
+            found[label],
+        )
+        for label, name in enumerate(run.categories)
+        if label and name in run.summary.by_category
+    }
+
+
+def _remedies_there(out: Path) -> bool:
+    """Whether the folder holds a run that looks for remedies: it is continued as it was begun."""
+    try:
+        return json.loads((out / RUN).read_text(encoding="utf-8"))["remedies"] is True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _told(progress: Callable[[Status], None] | None) -> Callable[[int, int], None] | None:
+    """Tell of losses as of the other phases, about once a second."""
+    if progress is None:
+        return None
+    began, last = time.time(), [0.0]
+
+    def tell(done: int, total: int) -> None:
+        now = time.time()
+        if done < total and now - last[0] < 1.0:
+            return
+        last[0] = now
+        progress(Status(State.RUNNING, done, total, None, None, os.getpid(), began, LOSSES))
+
+    return tell
+
+
+def _known(value: float) -> float | None:
+    return None if value < 0 else float(value)

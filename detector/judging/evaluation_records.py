@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from detector.judging.summary import Group
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
 
-    from detector.judging.summary import Fall, Group, Summary, TideShare
+    from detector.judging.summary import Fall, Summary, TideShare
+    from detector.tracing.samples import Losses
     from detector.tracing.thresholds import Thresholds
 
 STATISTICS = (
@@ -148,8 +151,7 @@ class ImageScore:
         AP: COCO's AP of this image alone, over the categories that have objects on it; None without objects.
         objects, found: without crowd regions, at the IoU of the evaluation.
         detections, false_positives: that the thresholds let through, and those that match nothing.
-        losses: the four losses in the order of `LOSS_NAMES`; None where they were not computed, and on images
-            without objects.
+        losses: what a training step on this image alone would pay; None where that was not computed.
     """
 
     index: int
@@ -159,12 +161,12 @@ class ImageScore:
     found: int
     detections: int
     false_positives: int
-    losses: tuple[float, float, float, float] | None = None
+    losses: Losses | None = None
 
     @property
     def loss(self) -> float | None:
-        """The four losses together; None where they were not computed."""
-        return None if self.losses is None else sum(self.losses)
+        """The four losses together, each weighted 1; None where they were not computed."""
+        return None if self.losses is None else self.losses.total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,6 +213,4 @@ class Evaluation:
     @property
     def whole(self) -> Group:
         """All objects as one group, for the waterfall's figure."""
-        from detector.judging.summary import Group
-
         return Group(self.summary.objects, self.summary.found, self.summary.waterfall)

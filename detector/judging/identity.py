@@ -37,6 +37,7 @@ class RunIdentity:
         iou: the overlap that counts as found.
         remedies: whether remedies are looked for.
         format: of what is kept.
+        categories: the detector's names, index 0 is background; part of `model_sha256`, kept for readers.
     """
 
     model: str
@@ -48,6 +49,7 @@ class RunIdentity:
     iou: float
     remedies: bool
     format: int = FORMAT
+    categories: tuple[str, ...] = ()
 
 
 _WORDS = {
@@ -79,7 +81,10 @@ def identity_of(
     """
     knobs = asdict(thresholds)
     digests = model_digest(detector), dataset_digest(dataset)
-    return RunIdentity(detector.name, digests[0], name, digests[1], len(dataset), knobs, iou, remedies)
+    return RunIdentity(
+        detector.name, digests[0], name, digests[1], len(dataset), knobs, iou, remedies,
+        categories=detector.categories,
+    )  # fmt: skip
 
 
 def claim(out: Path, identity: RunIdentity) -> None:

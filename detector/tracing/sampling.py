@@ -45,7 +45,7 @@ def training_trace(detector: Detector, trace: Trace, seed: int = 0) -> Trace:
             f"{trace.input.name} has no ground truth; the training view needs the objects' boxes"
         )
     image = trace.input.pixels.to(trace.input.tensor) / 255
-    target = _full_target(detector, truth, trace.input.image_size, image.device)
+    target = full_target(detector, truth, trace.input.image_size, image.device)
     recorder = Recorder(detector, limit=1)
     recorder.names = [trace.input.name]
     with pretending_to_train(detector.model, seed), recorder.installed():
@@ -66,12 +66,18 @@ def training_view(detector: Detector, trace: Trace, seed: int = 0) -> TrainingVi
     return view
 
 
-def _full_target(
+def full_target(
     detector: Detector, truth: GroundTruth, size: tuple[int, int], device: torch.device
 ) -> dict[str, Tensor]:
     """Boxes and labels, with masks or keypoints made up where the model's extra heads insist on them.
 
-    They enter only the mask and keypoint losses, which the view does not show.
+    They enter only the mask and keypoint losses, which nothing here shows.
+
+    Args:
+        detector: what is trained.
+        truth: the objects; crowd regions are left out.
+        size: (H, W), image frame.
+        device: of the model.
     """
     target = {name: value.to(device) for name, value in truth.as_target().items()}
     count, heads = len(target["labels"]), detector.model.roi_heads
