@@ -90,7 +90,7 @@ def read_status(folder: Path) -> RunStatus | None:
 
     A run that was killed cannot say so. What the file calls running or queued has DIED where, on this machine, its
     process is gone, has ended without being asked for (a zombie), or is another one of the same number; and on any
-    machine where its heartbeat is older than `SILENT_AFTER`. Clocks of several machines must agree to a minute or so.
+    machine where its heartbeat is older than `SILENT_AFTER`. Clocks of several machines must agree to a minute.
 
     Raises:
         ValueError: the file is not a status.
