@@ -29,6 +29,7 @@ class ModelConfig:
         min_size, max_size: bounds of the network input's sides in pixels; the model's own when left out.
         dropout: probability after the hidden layers of a pyramid's head; the model's own when left out.
         hard_negative_share: share of the sampled negatives that are the hardest; the model's own when left out.
+        box_nms: IoU of the box filter's NMS, in validation and in the checkpoints; the model's own when left out.
     """
 
     source: str = "shapes"
@@ -40,12 +41,13 @@ class ModelConfig:
     max_size: int | None = None
     dropout: float | None = None
     hard_negative_share: float | None = None
+    box_nms: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("pyramid", "anchor_sizes", "aspect_ratios"):
             object.__setattr__(self, name, _tuples(getattr(self, name)))
         _at_least(self, 1, "min_size", "max_size")
-        for name in ("dropout", "hard_negative_share"):
+        for name in ("dropout", "hard_negative_share", "box_nms"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{name} is {value}; expected 0 to 1")

@@ -1,0 +1,109 @@
+"""Trials as a queue: as many as were asked for wait in the database, and each worker takes one at a time.
+
+What Optuna's own loop makes up while it runs is counted beforehand here. So N trials are N however many workers
+there are, and a trial whose worker was killed or stopped waits again, with the same settings.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.trial import FrozenTrial, TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from detector.training.tuning_storage import Opened
+
+_HISTORY = "retry_history"
+
+
+def top_up(opened: Opened, trials: int) -> int:
+    """Let trials wait until there are `trials` in all; how many were added. Second tries do not count.
+
+    Not for two callers at once.
+    """
+    there = sum(1 for trial in opened.study.get_trials(deepcopy=False) if not is_retry(trial))
+    missing = max(0, trials - there)
+    for _ in range(missing):
+        opened.study.enqueue_trial({})
+    return missing
+
+
+def is_retry(trial: FrozenTrial) -> bool:
+    """Whether it tries again what another trial could not finish."""
+    return bool(trial.system_attrs.get(_HISTORY))
+
+
+def first_number(trial: FrozenTrial) -> int:
+    """Number of the trial that it tries again; its own where it is the first."""
+    history = trial.system_attrs.get(_HISTORY) or [trial.number]
+    return int(history[0])
+
+
+def claim(opened: Opened) -> optuna.Trial | None:
+    """Take a trial that waits, this worker's alone; None where none does."""
+    study, storage = opened.study, opened.storage
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fail_stale_trials(study)
+    key = storage.get_study_id_from_name(study.study_name)
+    for frozen in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        number = storage.get_trial_id_from_study_id_trial_number(key, frozen.number)
+        # First the sign of life: a worker killed between the two would else leave a trial that runs for ever.
+        storage.record_heartbeat(number)
+        with suppress(UpdateFinishedTrialError):
+            if storage.set_trial_state_values(number, TrialState.RUNNING):
+                return optuna.Trial(study, number)
+    return None
+
+
+def others_at_work(opened: Opened) -> bool:
+    """Whether some trial runs: its worker may be lost, and then it waits again."""
+    return bool(opened.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+
+
+def give_back(opened: Opened, trial: optuna.Trial) -> None:
+    """Let a trial that was stopped wait again, with the same settings and what it has reported."""
+    finish(opened, trial, TrialState.FAIL)
+    frozen = next(one for one in opened.study.get_trials() if one.number == trial.number)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)(opened.study, frozen)
+
+
+def finish(
+    opened: Opened, trial: optuna.Trial, state: TrialState, values: tuple[float, ...] | None = None
+) -> None:
+    """Write down how a trial ended; one that others have given up meanwhile stays given up."""
+    with suppress(UpdateFinishedTrialError, ValueError):
+        opened.study.tell(trial, list(values) if values else None, state=state)
+
+
+@contextmanager
+def heartbeat(opened: Opened, trial: optuna.Trial) -> Iterator[None]:
+    """Show that this worker lives, until the block ends."""
+    storage, ended = opened.storage, threading.Event()
+    key = storage.get_study_id_from_name(opened.study.study_name)
+    number = storage.get_trial_id_from_study_id_trial_number(key, trial.number)
+    interval = storage.get_heartbeat_interval()
+
+    def beat() -> None:
+        while not ended.wait(interval):
+            with suppress(Exception):  # one sign that is lost does no harm; a lost database ends the worker
+                storage.record_heartbeat(number)
+        storage.remove_session()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
