@@ -1,22 +1,28 @@
-"""A run at work: its lock, its log, its status with a heartbeat, and what it says when it ends."""
+"""A run at work: its lock, its log, its status, and what it says when it ends."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import os
+import socket
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from detector.judging.locks import locked
+from detector.training.environment import environment_text
+from detector.training.faults import in_a_sentence, told
+from detector.training.liveness import process_started
+from detector.training.run_keeper import RunKeeper
+from detector.training.run_log import LOG, logging_to
+from detector.training.run_status import RunState, RunStatus, read_status
+from detector.training.stopping import RunStopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from detector.training.run_directory import RunDirectory
-
-
-class RunKeeper:
-    """Keeps `status.json` of a run at work; see `at_work`."""
-
-    directory: RunDirectory
-    leads: bool
-    resuming: bool
 
 
 @contextmanager
@@ -26,7 +32,8 @@ def at_work(
     """Hold a run's folder for the length of the block: nobody else may work in it, and all see that it is alive.
 
     When the block ends the status says `done`; after `RunStopped` `stopped`; after any other exception `failed`
-    with one sentence, which passes through. SIGTERM and Ctrl+C are asked-for stops: see `RunKeeper.stop_wanted`.
+    with one sentence. All of them pass through; a full disk and the like as `RunFailed`, with that sentence.
+    SIGTERM and Ctrl+C are wishes to stop: see `RunKeeper.stop_wanted`.
 
     Args:
         directory: of the run; the folder is made.
@@ -38,5 +45,94 @@ def at_work(
         ValueError: another process is at work there, nothing to resume from, or a run that would be overwritten.
         OSError: the folder cannot be written.
     """
-    raise NotImplementedError
-    yield
+    if not leads:
+        keeper = RunKeeper(directory, _beginning(directory, epochs), resuming=resume, leads=False)
+        with keeper.signals.handled():
+            yield keeper
+        return
+    refuse(directory, resume=resume)
+    directory.make()
+    with locked(directory.folder):
+        refuse(directory, resume=resume)  # another one may have begun and ended meanwhile
+        _clear(directory)
+        keeper = RunKeeper(directory, _beginning(directory, epochs), resuming=resume, leads=True)
+        directory.environment.write_text(environment_text(), encoding="utf-8")
+        with logging_to(directory.log), keeper.beating(), keeper.signals.handled(), _last_word(keeper):
+            keeper.entered("starting")
+            yield keeper
+
+
+def refuse(directory: RunDirectory, *, resume: bool) -> None:
+    """Refuse to resume what has no checkpoint, and to begin where a run is already.
+
+    Raises:
+        ValueError: either of them, with the way out.
+    """
+    if directory.folder.is_file():
+        raise ValueError(f"{directory.folder} is a file; expected the folder of a run")
+    has_checkpoint = directory.resume.is_file()
+    if resume and not has_checkpoint:
+        raise ValueError(
+            f"{directory.name} has no checkpoint to resume from (checkpoints/resume.ckpt); begin a run of another "
+            "name instead"
+        )
+    if not resume and (has_checkpoint or _has_rows(directory.metrics)):
+        way = "resume it, or choose another name" if has_checkpoint else "choose another name, or delete it"
+        raise ValueError(f"{directory.folder} holds a run already; {way}")
+
+
+def _has_rows(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _beginning(directory: RunDirectory, epochs: int) -> RunStatus:
+    """The status at the start; of a run that goes on, with what it was when it ended."""
+    before = None
+    with suppress(ValueError, OSError):
+        before = read_status(directory.folder)
+    now = time.time()
+    fresh = RunStatus(
+        RunState.RUNNING, 0, epochs, 0, 0, None, None, os.getpid(), process_started(), socket.gethostname(),
+        heartbeat=now, started=now,
+    )  # fmt: skip
+    if before is None or not directory.resume.is_file():
+        return fresh
+    return replace(
+        fresh, epoch=before.epoch, step=before.step, steps=before.steps, started=before.started, AP=before.AP
+    )
+
+
+def _clear(directory: RunDirectory) -> None:
+    """Take away an old wish to stop, and what a killed process left half-written."""
+    directory.stop.unlink(missing_ok=True)
+    for folder in (directory.folder, directory.checkpoints):
+        for left in folder.glob(".*.tmp"):
+            left.unlink(missing_ok=True)
+
+
+@contextmanager
+def _last_word(keeper: RunKeeper) -> Iterator[None]:
+    """Whatever ends the block stands in `status.json`."""
+    try:
+        yield
+    except RunStopped as stop:
+        keeper.end(RunState.STOPPED, str(stop))
+        raise
+    except (KeyboardInterrupt, SystemExit):
+        _say(keeper, RunState.STOPPED, "it was interrupted; it goes on from its last checkpoint")
+        raise
+    except Exception as error:
+        wanted = error is keeper.wanted_end
+        if not wanted:
+            LOG.exception("the run failed")
+        _say(keeper, RunState.STOPPED if wanted else RunState.FAILED, in_a_sentence(error))
+        if wanted or (said := told(error)) is error:
+            raise
+        raise said from error
+    keeper.end(RunState.DONE)
+
+
+def _say(keeper: RunKeeper, state: RunState, message: str) -> None:
+    """Where even the last word cannot be written, the first error is what counts."""
+    with suppress(OSError):
+        keeper.end(state, message)

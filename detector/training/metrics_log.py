@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields
-from typing import IO, TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 METRICS = "metrics.jsonl"
-_TAKEN_BACK = "taken_back_after_step"
+TAKEN_BACK = "taken_back_after_step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,6 @@ class EpochRow:
 
 Row = StepRow | EpochRow
 _STEP, _EPOCH = ({field.name for field in fields(record)} for record in (StepRow, EpochRow))
-_NUMBERS = tuple(field.name for field in fields(StepReport))
 
 
 def best_of(rows: list[EpochRow], monitor: str) -> EpochRow | None:
@@ -119,42 +118,6 @@ def best_of(rows: list[EpochRow], monitor: str) -> EpochRow | None:
 
 def _known(value: float | None) -> float:
     return float("-inf") if value is None else value
-
-
-class MetricsWriter:
-    """Adds rows to `metrics.jsonl`, each whole and handed to the system at once.
-
-    Args:
-        folder: of the run; it must exist.
-        resumed_after: the last step of the checkpoint that the run goes on from; what was written of later steps
-            is taken back. None begins anew: there must be no rows.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-
-    def __init__(self, folder: Path, *, resumed_after: int | None = None) -> None:
-        self._file = (folder / METRICS).open("a+b")
-        if _is_torn(self._file):
-            self._file.write(b"\n")
-        if resumed_after is not None:
-            self._line({_TAKEN_BACK: resumed_after})
-
-    def write(self, row: Row) -> None:
-        """Add one row; a number that is not finite is written as null."""
-        content = asdict(row)
-        for name in _NUMBERS:
-            if name in content and not math.isfinite(content[name]):
-                content[name] = None
-        self._line(content)
-
-    def close(self) -> None:
-        """No more rows."""
-        self._file.close()
-
-    def _line(self, content: dict[str, Any]) -> None:
-        self._file.write(json.dumps(content, allow_nan=False, separators=(",", ":")).encode() + b"\n")
-        self._file.flush()
 
 
 class MetricsReader:
@@ -184,8 +147,8 @@ class MetricsReader:
             content = _content(line)
             if content is None:
                 continue
-            if _TAKEN_BACK in content:
-                last = int(content[_TAKEN_BACK])
+            if TAKEN_BACK in content:
+                last = int(content[TAKEN_BACK])
                 new = [row for row in new if row.step <= last]
                 self._take_back(last)
                 continue
@@ -233,15 +196,6 @@ class MetricsReader:
             while self.epochs and self.epochs[-1].epoch >= row.epoch:
                 self.epochs.pop()
             self.epochs.append(row)
-
-
-def _is_torn(file: IO[bytes]) -> bool:
-    """Whether the last line has no end: its writer was killed."""
-    end = file.seek(0, 2)
-    if end == 0:
-        return False
-    file.seek(end - 1)
-    return file.read(1) != b"\n"
 
 
 def _content(line: bytes) -> dict[str, Any] | None:
