@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 
     from detector.data.coco import CocoDataset
     from detector.data.shapes import ShapesDataset
+    from detector.judging.comparison_records import Comparison
+    from detector.judging.confusion_cells import ConfusedPair
     from detector.judging.dataset_diagnosis import DatasetDiagnosis
+    from detector.judging.doctor_survey import Survey
+    from detector.judging.evaluation_records import Evaluation
+    from detector.judging.object_shapes import ObjectShapes
     from detector.models.detector import Detector
 
 # A captured image holds its feature maps: 200 MB for a ResNet-50 on a large photo, 10 MB for a bundled scene.
@@ -127,14 +132,80 @@ def dataset_image(source: str, index: int) -> ImageChoice:
     return _dataset_image(source, index, annotations_written(source))
 
 
+def dataset_objects(source: str, limit: int, on_progress: Callable[[int, int], None]) -> Survey:
+    """The objects on the first images of a data set, read once; raises ValueError or OSError as `dataset`.
+
+    Args:
+        source: the data set.
+        limit: so many images.
+        on_progress: told images so far and images in all.
+    """
+    return _dataset_objects(source, annotations_written(source), limit, on_progress)
+
+
+def object_shapes(spec: DetectorSpec | None, source: str, survey: Survey) -> ObjectShapes:
+    """The shapes of objects in a detector's network frame, measured once; in the image frame without a detector.
+
+    Args:
+        spec: the detector.
+        source: the data set.
+        survey: its objects.
+    """
+    key = f"{annotations_written(source)}|{len(survey.images)}|{'' if spec is None else spec.key}"
+    return _object_shapes(source, key, spec, survey)
+
+
 def diagnosis(folder: Path) -> DatasetDiagnosis:
     """A finished diagnosis of a data set, read once; raises ValueError or OSError with a sentence for people."""
     return _diagnosis(str(folder), written(folder / "summary.json"))
 
 
+def evaluation(folder: Path) -> Evaluation:
+    """What a finished diagnosis says of the detector, worked out once; raises as `diagnosis`."""
+    return _evaluation(str(folder), written(folder / "summary.json"))
+
+
+def comparison(a: Path, b: Path) -> Comparison:
+    """Two finished diagnoses of the same data set, compared once; raises as `diagnosis`."""
+    return _comparison(str(a), str(b), written(a / "summary.json"), written(b / "summary.json"))
+
+
+def confused_pairs(folder: Path, score: float, iou: float) -> tuple[ConfusedPair, ...]:
+    """What lies in the cells of a confusion matrix; see `detector.judging.confusion_cells`."""
+    return _confused_pairs(str(folder), written(folder / "summary.json"), score, iou)
+
+
 def kept_reports(folder: Path) -> KeptReports:
     """The detections of each image of a finished diagnosis."""
     return _kept_reports(str(folder), written(folder / "summary.json"))
+
+
+@st.cache_resource(max_entries=MOST_DATASETS, show_spinner="Working out the evaluation …")
+def _evaluation(folder: str, files: str) -> Evaluation:
+    del files
+    from detector.judging.evaluation import evaluation_of
+
+    return evaluation_of(folder)
+
+
+@st.cache_resource(max_entries=MOST_DATASETS, show_spinner="Comparing the two …")
+def _comparison(a: str, b: str, files_a: str, files_b: str) -> Comparison:
+    del files_a, files_b
+    from detector.judging.comparison import compare
+
+    return compare(a, b)
+
+
+@st.cache_resource(max_entries=MOST_DATASETS, show_spinner="Looking into the cells …")
+def _confused_pairs(folder: str, files: str, score: float, iou: float) -> tuple[ConfusedPair, ...]:
+    del files
+    from detector.judging.confusion_cells import confused_pairs as pairs_of
+    from detector.judging.parts import finished
+    from detector.judging.rows import ImageReport
+    from detector.judging.run import DIAGNOSE
+
+    reports = map(ImageReport.from_content, finished(Path(folder), DIAGNOSE))
+    return tuple(sorted(pairs_of(reports, score, iou), key=lambda pair: pair.image_index))
 
 
 @st.cache_resource(max_entries=MOST_DATASETS, show_spinner=False)
@@ -153,6 +224,23 @@ def _dataset(source: str, files: str) -> CocoDataset | ShapesDataset:
 def _dataset_image(source: str, index: int, files: str) -> ImageChoice:
     del files
     return item_choice(dataset(source), source, index)
+
+
+@st.cache_resource(max_entries=MOST_DATASETS, show_spinner=False)
+def _dataset_objects(source: str, files: str, limit: int, _on_progress: Callable[[int, int], None]) -> Survey:
+    del files
+    from detector.judging.object_survey import survey_objects
+
+    return survey_objects(dataset(source), limit=limit, progress=_on_progress)
+
+
+@st.cache_resource(max_entries=MOST_DATASETS, show_spinner="Laying the anchors over the objects …")
+def _object_shapes(source: str, key: str, _spec: DetectorSpec | None, _survey: Survey) -> ObjectShapes:
+    del source, key
+    from detector.judging.object_shapes import object_shapes as measured
+    from detector.judging.object_survey import without_crowd
+
+    return measured(without_crowd(_survey), None if _spec is None else detector(_spec).model)
 
 
 @st.cache_resource(max_entries=MOST_DATASETS, show_spinner="Reading the diagnosis …")

@@ -25,37 +25,63 @@ from viz_app.sidebar.visiting import visit
 from viz_app.survey import SIZES, Part
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
+    from viz_app.links import Selected
     from viz_app.scene import Scene
 
 PER_PAGE = 12
-_PART, _CATEGORY, _SIZE, _OPEN = "gallery.part", "gallery.category", "gallery.size", "gallery.open"
+_PART, _CATEGORY, _SIZE = "gallery.part", "gallery.category", "gallery.size"
 _CARDS, _GO = "gallery cards", "gallery go"
+_MOST_KEPT = 3
 _LOST, _EVERY = "all lost objects", ""
 
 
 def show_gallery_card(run: ShownRun, scene: Scene | None) -> None:
     """Draw the card; where one was clicked, go to its Why?."""
-    if state.remembered(_GO, False):
-        from viz_app.shell import page_called  # the shell imports pages when they are opened
-
-        state.remember(_GO, False)
-        st.switch_page(page_called("why"))
+    go_on()
     part = chosen_part()
     with st.container(border=True):
         rows = _filters(run, part)
-        if len(rows) == 0:
-            st.caption("No such object: choose another part, or take a filter away.")
-            return
-        pages = -(-len(rows) // PER_PAGE)
-        place = f"{run.name}.{part}.{survey().category}.{survey().size}"
-        page = min(state.remembered(f"gallery page {place}", 1), pages)
-        items = _items(run, rows.iloc[(page - 1) * PER_PAGE : page * PER_PAGE], scene, f"{place}.{page}")
-        _draw(run, items, f"{place}.{page}")
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            _pager(place, page, pages)
-            _list(run, items)
+        categories = () if scene is None else scene.trace.categories
+        place = f"{part}.{survey().category}.{survey().size}.{'' if scene is None else scene.trace.detector}"
+        show_cards(run, len(rows), lambda which: _made(run, rows.iloc[which], categories), place)
+
+
+def go_on() -> None:
+    """Where something was clicked in the run before, go to the page that it opens."""
+    page: str = state.remembered(_GO, "")
+    if page:
+        from viz_app.shell import page_called  # the shell imports pages when they are opened
+
+        state.remember(_GO, "")
+        st.switch_page(page_called(page))
+
+
+def show_cards(
+    run: ShownRun, count: int, make: Callable[[slice], list[Item]], place: str, name: str = "gallery"
+) -> None:
+    """A dozen cards with their pages, and a list of them for those who type.
+
+    Args:
+        run: the diagnosis.
+        count: of all cards.
+        make: the cards of a slice of them.
+        place: tells what they are cards of; another place begins on its first page.
+        name: of this gallery on its page.
+    """
+    if count == 0:
+        st.caption("No such object: choose another part, or take a filter away.")
+        return
+    pages, place = -(-count // PER_PAGE), f"{run.name}.{place}"
+    page = min(state.remembered(f"gallery page {place}", 1), pages)
+    items = _items(make, slice((page - 1) * PER_PAGE, page * PER_PAGE), f"{place}.{page}")
+    _draw(run, items, f"{place}.{page}")
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        _pager(place, page, pages)
+        _list(run, items, f"{name}.open")
 
 
 def _filters(run: ShownRun, part: Part | None) -> pd.DataFrame:
@@ -110,12 +136,12 @@ def _pager(place: str, page: int, pages: int) -> None:
     )  # fmt: skip
 
 
-def _list(run: ShownRun, items: list[Item]) -> None:
+def _list(run: ShownRun, items: list[Item], key: str) -> None:
     """The cards as a list, for those who type."""
     st.selectbox(
-        "Open in Why?", list(range(len(items))), index=None, key=_OPEN, label_visibility="collapsed",
+        "Open in Why?", list(range(len(items))), index=None, key=key, label_visibility="collapsed",
         format_func=lambda number: f"{items[number].card.title} on {items[number].card.place}",
-        placeholder="Open one in Why? …", on_change=lambda: _open(run, items, state.widget(_OPEN)), width=280,
+        placeholder="Open one in Why? …", on_change=lambda: _open(run, items, state.widget(key)), width=280,
     )  # fmt: skip
 
 
@@ -128,22 +154,32 @@ def _open(run: ShownRun, items: list[Item], number: object) -> None:
     if not isinstance(number, int | float) or not 0 <= int(number) < len(items):
         return
     item = items[int(number)]
-    visit(item_key(run.source, item.image), item.selected)
+    open_image(run, item.image, item.selected, "why")
+
+
+def open_image(run: ShownRun, index: int, selected: Selected | None, page: str) -> None:
+    """In a callback: look at an image of a diagnosis, under its thresholds, on a page of Inspect.
+
+    Args:
+        run: the diagnosis.
+        index: place of the image in the data set.
+        selected: what is looked at closely on it.
+        page: name of the page.
+    """
+    visit(item_key(run.source, index), selected)
     if run.of_sidebar:
         move_sliders(run.summary.thresholds)
-    state.remember(_GO, True)
+    state.remember(_GO, page)
 
 
-def _items(run: ShownRun, rows: pd.DataFrame, scene: Scene | None, place: str) -> list[Item]:
-    """Cards of one page; kept until another page is looked at."""
-    place = f"{place}.{'' if scene is None else scene.trace.detector}"
-    known: tuple[str, list[Item]] | None = state.remembered(_CARDS, None)
-    if known is None or known[0] != place:
-        with st.spinner(f"Cutting out {plural(len(rows), 'object')} …"):
-            categories = () if scene is None else scene.trace.categories
-            known = place, _made(run, rows, categories)
-        state.remember(_CARDS, known)
-    return known[1]
+def _items(make: Callable[[slice], list[Item]], which: slice, place: str) -> list[Item]:
+    """Cards of one page; kept until a few other pages were looked at."""
+    known: dict[str, list[Item]] = state.remembered(_CARDS, {})
+    if place not in known:
+        with st.spinner("Cutting them out …"):
+            known = {**known, place: make(which)}
+        state.remember(_CARDS, dict(list(known.items())[-_MOST_KEPT:]))
+    return known[place]
 
 
 def _made(run: ShownRun, rows: pd.DataFrame, categories: tuple[str, ...]) -> list[Item]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from detector.judging.image_scores import worst_by_ap
 from viz_app.figures.gallery import Card, crop_picture
 from viz_app.figures.side_by_side import outcome_groups
 from viz_app.figures.words import plural
@@ -17,29 +18,10 @@ if TYPE_CHECKING:
     from viz_app.figures.side_by_side import SeenObject
     from viz_app.jobs.kept_reports import KeptDetection
 
-By = Literal["AP", "loss"]
-
-
-def ranked_images(
-    images: Sequence[ImageScore], by: By = "AP", *, best: bool = False
-) -> tuple[ImageScore, ...]:
-    """Images by their own AP or loss, the worst first; of equals, those with more wrong, then in their order.
-
-    Args:
-        images: those without such a number are left out.
-        by: `AP`, or the sum of the four `loss`es.
-        best: the best first.
-    """
-    known = [one for one in images if (one.AP if by == "AP" else one.loss) is not None]
-    # Each goes from bad to good.
-    sign = -1.0 if best else 1.0
-    quality = {id(one): (one.AP or 0.0) if by == "AP" else -(one.loss or 0.0) for one in known}
-    return tuple(sorted(known, key=lambda one: (sign * quality[id(one)], -sign * _wrong(one), one.index)))
-
 
 def ranking_words(images: Sequence[ImageScore]) -> str:
     """What is seen in the ranking, in one sentence."""
-    ranked = ranked_images(images)
+    ranked = worst_by_ap(images)
     if not ranked:
         return "No image holds an object, so none can be ranked."
     clean = sum(one.found == one.objects and one.false_positives == 0 for one in ranked)
@@ -72,8 +54,5 @@ def image_card(
     loss = "" if score.loss is None else f" · loss {score.loss:.2f}"
     note = f"{score.found:,} of {score.objects:,} found, {score.false_positives:,} false"
     known = "no object" if score.AP is None else f"AP {score.AP:.2f}"
-    return Card(f"{known}{loss}", note, score.image, picture)
-
-
-def _wrong(score: ImageScore) -> int:
-    return score.objects - score.found + score.false_positives
+    title = f"{known}{loss}"
+    return Card(title, note, score.image, picture, f"{score.image}: {title}, {note}: open it")
