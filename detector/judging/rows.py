@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from detector.explaining.evidence import ClassEvidence, FitEvidence, FloorEvidence, SuppressionEvidence
@@ -121,7 +121,8 @@ class ImageReport:
 
     def to_line(self) -> str:
         """One line of JSON without its end."""
-        return json.dumps(asdict(self), allow_nan=False, separators=(",", ":"))
+        # Not `asdict`, which copies each number on its way.
+        return json.dumps(_content(self), default=_content, allow_nan=False, separators=(",", ":"))
 
     @classmethod
     def from_content(cls, content: dict[str, Any]) -> ImageReport:
@@ -139,6 +140,10 @@ class ImageReport:
                 ),
             }
         )
+
+
+def _content(row: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the records above
+    return {name: getattr(row, name) for name in row.__slots__}
 
 
 def size_of(area: float) -> str:

@@ -22,7 +22,8 @@ def looking(model: nn.Module) -> Iterator[None]:
     Not inference mode: its tensors have no version counter, and captures check that counter.
     """
     with _guarded(model):
-        model.eval()
+        if any(module.training for module in model.modules()):
+            model.eval()
         yield
 
 
@@ -48,4 +49,6 @@ def _guarded(model: nn.Module) -> Iterator[None]:
             yield
         finally:
             for module, mode in modes:
-                module.training = mode
+                # Setting an attribute of a module is slow, and mostly there is nothing to put back.
+                if module.training != mode:
+                    module.training = mode

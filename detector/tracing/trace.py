@@ -9,6 +9,7 @@ frame (after the model's resize).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -260,7 +261,16 @@ class Trace:
 
 
 def _resize(boxes: Tensor, old: Size, new: Size) -> Tensor:
-    return resize_boxes(boxes.reshape(-1, 4), list(old), list(new)).reshape(boxes.shape)
+    """torchvision's `resize_boxes`, bit for bit; its factors, six small tensors a call, are made once."""
+    if boxes.dtype is not torch.float32:
+        return resize_boxes(boxes.reshape(-1, 4), list(old), list(new)).reshape(boxes.shape)
+    return boxes * _factors(old, new, boxes.device)
+
+
+@lru_cache(maxsize=64)
+def _factors(old: Size, new: Size, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return resize_boxes(torch.ones((1, 4), device=device), list(old), list(new))[0]
 
 
 def _weights(coder: BoxCoder) -> Weights:
