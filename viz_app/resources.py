@@ -138,7 +138,7 @@ def dataset_objects(source: str, limit: int, on_progress: Callable[[int, int], N
     Args:
         source: the data set.
         limit: so many images.
-        on_progress: told images so far and images in all.
+        on_progress: told images so far and images in all; it must not draw by itself.
     """
     return _dataset_objects(source, annotations_written(source), limit, on_progress)
 

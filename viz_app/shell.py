@@ -50,6 +50,7 @@ ENTRIES = (
     Entry("fast_rcnn", "Fast R-CNN", "Inspect", (Stage.CLASS_SLOTS,)),
     Entry("full_network", "Full network", "Inspect", (Stage.DETECTIONS,)),
     Entry("why", "Why?", "Inspect"),
+    Entry("data", "Data", "Improve", about_image=False),
     Entry("doctor", "Doctor", "Improve", about_image=False),
     Entry("dataset", "Data set", "Judge", about_image=False),
 )

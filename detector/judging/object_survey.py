@@ -8,23 +8,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from detector.data.coco import CocoDataset
-from detector.data.coco_file import read_coco_file
-from detector.judging.doctor_images import header_of
+from detector.data.datasets import ground_truth_of
 from detector.judging.doctor_survey import Entries, SeenImage, Survey
 from detector.judging.findings import Finding, Place, Severity, finding_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from detector.data.coco_file import CocoImage
+    from detector.data.ground_truth import GroundTruth
     from detector.judging.doctor_survey import Size
 
     Progress = Callable[[int, int], None]
 
-_TURNED = range(5, 9)
 _TELL_EVERY = 50
 
 
@@ -46,18 +41,15 @@ def survey_objects(
         The survey, with layout `xyxy`; what it could not use is among its findings.
     """
     total = len(dataset) if limit is None else min(limit, len(dataset))
-    content = read_coco_file(dataset.annotation_file).images[:total] if needs_no_pixels(dataset) else None
+    take = _from_annotations if needs_no_pixels(dataset) else _from_item
     images, entries, unusable = [], Entries.none(), []
     for index in range(total):
-        name = _name(dataset, index)
+        name, size = _name(dataset, index), None
         try:
-            size = (
-                _take_item(dataset, entries, index)
-                if content is None
-                else _take_coco(dataset, entries, index, content[index])
-            )
+            truth, size = take(dataset, index)
+            _add(entries, index, truth)
         except (ValueError, OSError) as problem:
-            size, unusable = None, [*unusable, (str(problem), Place(name))]
+            unusable.append((str(problem), Place(name)))
         images.append(SeenImage(name, size, None))
         if progress is not None and (index % _TELL_EVERY == 0 or index == total - 1):
             progress(index + 1, total)
@@ -71,8 +63,8 @@ def survey_objects(
 
 
 def needs_no_pixels(dataset: Any) -> bool:  # noqa: ANN401
-    """Whether the annotations of a data set say all, so that no image has to be decoded."""
-    return isinstance(dataset, CocoDataset)
+    """Whether a data set gives the objects and the size of an image without decoding it."""
+    return callable(getattr(dataset, "truth", None)) and callable(getattr(dataset, "image_size", None))
 
 
 def without_crowd(survey: Survey) -> Survey:
@@ -83,29 +75,19 @@ def without_crowd(survey: Survey) -> Survey:
     return replace(survey, **{name: getattr(survey, name)[keep] for name in names})
 
 
-def _take_coco(dataset: CocoDataset, entries: Entries, index: int, image: CocoImage) -> Size | None:
-    label_of = {number: label for label, number in enumerate(dataset.category_ids, start=1)}
-    for one in image.annotations:
-        entries.add(index, list(one.box), label_of[one.category_id], one.id, one.crowd)
-    return image.size or _upright_size(dataset, index)
+def _from_annotations(dataset: Any, index: int) -> tuple[GroundTruth, Size]:  # noqa: ANN401
+    return dataset.truth(index), dataset.image_size(index)
 
 
-def _upright_size(dataset: CocoDataset, index: int) -> Size | None:
-    """(H, W) as a reader gives the pixels, from the file's header alone."""
-    size, flag = header_of(dataset.image_path(index))
-    return size if size is None or flag not in _TURNED else (size[1], size[0])
-
-
-def _take_item(dataset: Any, entries: Entries, index: int) -> Size:  # noqa: ANN401
+def _from_item(dataset: Any, index: int) -> tuple[GroundTruth, Size]:  # noqa: ANN401
     pixels, target = dataset[index]
-    labels = target["labels"]
-    nothing = torch.full((len(labels),), -1)
-    ids = target.get("ids", nothing).tolist()
-    crowd = target.get("iscrowd", torch.zeros(len(labels))).bool().tolist()
-    boxes = target["boxes"].as_subclass(torch.Tensor).double().reshape(-1, 4).tolist()
-    for row in zip(boxes, labels.tolist(), ids, crowd, strict=True):
+    return ground_truth_of(target), (int(pixels.shape[-2]), int(pixels.shape[-1]))
+
+
+def _add(entries: Entries, index: int, truth: GroundTruth) -> None:
+    columns = (truth.boxes.double(), truth.labels, truth.ids, truth.crowd)
+    for row in zip(*(column.tolist() for column in columns), strict=True):
         entries.add(index, *row)
-    return int(pixels.shape[-2]), int(pixels.shape[-1])
 
 
 def _name(dataset: Any, index: int) -> str:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""Which data set is looked at: a text, checked as it is typed; the pages about data sets share it."""
+"""Which data set is looked at: a text, checked as it is typed, or one of a list; all pages about data share it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from viz_app import resources, state
+from viz_app.bundled import sample_images_folder
 from viz_app.figures.words import plural
+from viz_app.jobs.workspace import dataset_names, datasets_folder
 from viz_app.problems import as_sentence, literal
+from viz_app.survey import Survey
 
 if TYPE_CHECKING:
     from detector.data.coco import CocoDataset
     from detector.data.shapes import ShapesDataset
-    from viz_app.survey import Survey
 
 DEFAULT_DATA = "shapes:100:3"
+MOST_OFFERED = 40
 _DATA = "dataset.source"
 
 
@@ -31,16 +34,38 @@ def look_at(**changes: str | None) -> None:
     state.mirror_in_address()
 
 
+def look_at_dataset(source: str | None) -> None:
+    """Look at another data set, and at all of it; at the first one where the text can be no data set."""
+    try:
+        asked = Survey(data=source)
+    except ValueError:
+        asked = Survey()
+    state.choose(replace(state.choice(), survey=asked))
+    state.mirror_in_address()
+
+
+def offered_datasets() -> dict[str, str]:
+    """Data sets at hand, as `open_dataset` takes them, each with its label: drawn, bundled, in the workspace."""
+    folder = datasets_folder()
+    at_hand = {DEFAULT_DATA: "Drawn scenes", str(sample_images_folder()): "Bundled sample images"}
+    return at_hand | {str(folder / name): name for name in dataset_names()[:MOST_OFFERED]}
+
+
 def choose_dataset() -> str | None:
-    """The data set that the field names; None while there is no such data set, which is said beneath it."""
+    """The data set that the field names, typed or from the list; None while the field is empty."""
     state.set_widget(_DATA, survey().data or DEFAULT_DATA)
-    source = st.text_input(
-        "Data set",
-        key=_DATA,
-        placeholder="folder/with/images, annotations.json or shapes:100:3",
-        help="A folder with COCO annotations, a COCO JSON file, or `shapes:LENGTH:SEED` for drawn scenes.",
-        on_change=_take,
-    ).strip()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        source = st.text_input(
+            "Data set",
+            key=_DATA,
+            placeholder="folder/with/images, annotations.json or shapes:100:3",
+            help="A folder with COCO, VOC or YOLO annotations, a COCO JSON file, or `shapes:LENGTH:SEED` for "
+            "drawn scenes.",
+            on_change=lambda: look_at_dataset(str(state.widget(_DATA) or "").strip() or None),
+        ).strip()
+        # Under another key it is another one, which is closed.
+        with st.popover("Choose", icon=":material/folder_open:", key=f"dataset.offered.{source}"):
+            _offer(source)
     return source or None
 
 
@@ -59,9 +84,12 @@ def size_words(dataset: CocoDataset | ShapesDataset) -> str:
     return f"{plural(len(dataset), 'image')}, {classes:,} {'category' if classes == 1 else 'categories'}"
 
 
-def _take() -> None:
-    text = str(state.widget(_DATA) or "").strip()
-    try:
-        look_at(data=text or None, run=None, part=None, category=None, size=None)
-    except ValueError:
-        look_at(data=None)
+def _offer(chosen: str) -> None:
+    """The list: one line for each data set."""
+    for number, (source, label) in enumerate(offered_datasets().items()):
+        st.button(
+            literal(label), key=f"dataset.offer.{number}", type="tertiary", disabled=source == chosen,
+            icon=":material/check:" if source == chosen else ":material/perm_media:",
+            on_click=look_at_dataset, args=(source,),
+        )  # fmt: skip
+    st.caption(f"Folders in {literal(str(datasets_folder()))} stand here, too.")

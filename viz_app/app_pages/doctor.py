@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST_IMAGES = 500
 _REPORT, _GO = "doctor report", "doctor go"
 _ALL, _OTHER = "doctor.all", "doctor.other"
-_BADGES = {
+BADGES = {
     Severity.ERROR: ":red-badge[error]",
     Severity.WARNING: ":orange-badge[warning]",
     Severity.NOTE: ":gray-badge[note]",
@@ -193,7 +193,7 @@ def _numbers(report: Report) -> None:
 
 def _details(finding: Finding, source: str) -> None:
     """One finding with its remedy and the first few places."""
-    st.markdown(f"{_BADGES[finding.severity]} :gray[{literal(finding.check.replace('_', ' '))}]")
+    st.markdown(f"{BADGES[finding.severity]} :gray[{literal(finding.check.replace('_', ' '))}]")
     st.markdown(f"**{literal(as_sentence(capital(finding.message)))}**")
     st.markdown(f"**What to do.** {literal(as_sentence(finding.remedy))}")
     places = [place for place in finding.places if str(place)]

@@ -40,12 +40,14 @@ class Card:
         note: what became of it, about five words.
         place: the image it is on.
         picture: uint8 RGB [240, 240, 3], from `crop_picture`.
+        spoken: what a screen reader says of it; all of the above, and that it opens a Why?, when left out.
     """
 
     title: str
     note: str
     place: str
     picture: np.ndarray
+    spoken: str = ""
 
 
 def crop_window(box: Sequence[float], size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -131,8 +133,9 @@ def gallery_html(cards: Sequence[Card]) -> str:
 
 def _button(number: int, card: Card) -> str:
     title, note, place = escape(card.title), escape(card.note), escape(card.place)
+    spoken = escape(card.spoken) or f"{title}, {note}, on {place}: open its Why?"
     return (
-        f'<button type="button" data-card="{number}" aria-label="{title}, {note}, on {place}: open its Why?">'
+        f'<button type="button" data-card="{number}" aria-label="{spoken}">'
         f'<img src="{_uri(card.picture)}" alt="">'
         f'<span class="title">{title}<i>{place}</i></span><span class="note" title="{note}">{note}</span></button>'
     )
