@@ -35,7 +35,11 @@ def diagnose(replayer: Replayer | Replay, ground_truth: GroundTruth, iou: float 
 
     Raises:
         ValueError: an IoU outside (0, 1], or an object of a category that the detector does not have.
+        TypeError: objects that are no `GroundTruth`.
     """
+    if not isinstance(ground_truth, GroundTruth):
+        given = type(ground_truth).__name__
+        raise TypeError(f"the objects were given as {given}; expected GroundTruth(boxes, labels)")
     if not 0 < iou <= 1:
         raise ValueError(f"iou is {iou}; expected a number above 0 and up to 1")
     replay = replayer.replay() if isinstance(replayer, Replayer) else replayer

@@ -190,6 +190,10 @@ def never_seen(survey: Survey, model: tuple[str, ...] | None) -> Finding | None:
     said = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
     return Finding(
         Severity.WARNING if survey.whole else Severity.NOTE, "class_never_seen",
-        f"{len(missing)} of {len(wanted)} classes have no object in {len(survey.images)} images: {said}",
+        f"{len(missing)} of {len(wanted)} classes have no object in {_images(len(survey.images))}: {said}",
         "Add images of them before training; a class without objects is learnt as background.", count=len(missing),
     )  # fmt: skip
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count:,} images"

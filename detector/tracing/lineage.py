@@ -246,7 +246,6 @@ def _must_be_one_of(what: str, index: SupportsIndex, count: int) -> int:
     """The index as a plain number; ValueError where it names none of `count` things."""
     whole = not isinstance(index, bool) and hasattr(index, "__index__")
     if not whole or not 0 <= operator.index(index) < count:
-        raise ValueError(
-            f"{what} is {index!r}; expected 0 to {count - 1}" if count else f"there is no {what}"
-        )
+        expected = f"expected 0 to {count - 1}" if count else f"but there is no {what} on this image"
+        raise ValueError(f"{what} is {index!r}; {expected}")
     return operator.index(index)

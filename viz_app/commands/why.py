@@ -5,19 +5,19 @@ Only names are imported at the top: torch comes when the subcommand runs.
 
 from __future__ import annotations
 
-import json
+import sys
 import textwrap
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from viz_app.commands.looking import chosen_replay, image_options, threshold_options
+from viz_app.commands.why_json import sought, why_json
+from viz_app.problems import cautions
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
     from detector.data.ground_truth import GroundTruth
     from detector.explaining.false_positives import FalsePositive
-    from detector.explaining.remedies import Remedy
     from detector.explaining.verdicts import Diagnosis, Verdict
     from detector.tracing.replay import Replay, Replayer
     from detector.tracing.trace import Trace
@@ -57,10 +57,17 @@ def why(options: Namespace) -> int:
     diagnosis = diagnose(replay, truth, options.iou)
     asked = corners is not None
     if options.json:
-        print(_json(replayer, diagnosis, asked))
+        print(why_json(replayer, diagnosis, asked))
     else:
+        _warn(replayer.trace)
         print(_text(replayer, diagnosis, asked, options.lineage))
     return 0
+
+
+def _warn(trace: Trace) -> None:
+    """Say on stderr what must be known before the numbers are trusted."""
+    for caution in cautions(trace):
+        print(f"boxscope: {caution}", file=sys.stderr)
 
 
 def _corners(text: str) -> tuple[float, ...]:
@@ -161,7 +168,7 @@ def _help(replayer: Replayer, diagnosis: Diagnosis, verdict: Verdict, asked: boo
     """Lines about the smallest change, and about what else would help."""
     from viz_app.figures.remedy_words import change_words, effect_words, price_words, title_words
 
-    remedy, advice = _sought(replayer, diagnosis, verdict)
+    remedy, advice = sought(replayer, diagnosis, verdict)
     lines = [line for sentence in advice for line in _wrapped(sentence)]
     if remedy is None:
         return lines
@@ -170,87 +177,6 @@ def _help(replayer: Replayer, diagnosis: Diagnosis, verdict: Verdict, asked: boo
     return [*_wrapped(f"{title_words(remedy)}: {change_words(remedy)}. {effect} {price}"), *lines]
 
 
-def _sought(
-    replayer: Replayer, diagnosis: Diagnosis, verdict: Verdict
-) -> tuple[Remedy | None, tuple[str, ...]]:
-    from detector.explaining.advice import advice_for
-    from detector.explaining.remedies import remedy_for
-    from detector.explaining.rungs import Rung
-
-    if verdict.rung is Rung.FOUND:
-        return None, ()
-    try:
-        return remedy_for(replayer, diagnosis, verdict), tuple(advice_for(replayer, diagnosis, verdict))
-    except ValueError as problem:  # RoIs that a trace without its model did not record
-        return None, (f"{problem}.",)
-
-
 def _false_text(diagnosis: Diagnosis, one: FalsePositive) -> str:
     name = diagnosis.replay.trace.categories[int(diagnosis.replay.labels[one.detection])]
     return f"false positive: {name} {one.score:.3f}, {one.cause}: {one.reason}"
-
-
-def _json(replayer: Replayer, diagnosis: Diagnosis, asked: bool) -> str:
-    trace = replayer.trace
-    content: dict[str, Any] = {
-        "image": trace.input.name,
-        "model": trace.detector,
-        "iou": diagnosis.iou,
-        "thresholds": asdict(diagnosis.replay.thresholds),
-        "objects": [_object(replayer, diagnosis, verdict) for verdict in diagnosis.verdicts],
-    }
-    if not asked:
-        content["false_positives"] = [_false(diagnosis, one) for one in diagnosis.false_positives]
-    return json.dumps(content, indent=2, ensure_ascii=False)
-
-
-def _object(replayer: Replayer, diagnosis: Diagnosis, verdict: Verdict) -> dict[str, Any]:
-    from detector.explaining.evidence_words import object_category
-
-    remedy, advice = _sought(replayer, diagnosis, verdict)
-    return {
-        "object": verdict.object,
-        "annotation": int(diagnosis.truth.ids[verdict.object]),
-        "category": object_category(diagnosis, verdict),
-        "box": [round(value, 3) for value in diagnosis.truth.boxes[verdict.object].tolist()],
-        "rung": verdict.rung.name,
-        "mechanism": verdict.mechanism,
-        "reason": verdict.reason,
-        "best_iou": verdict.best_iou,
-        "detection": verdict.detection,
-        "steps": [{**asdict(step), "rung": step.rung.name} for step in verdict.steps],
-        "evidence": None if verdict.evidence is None else asdict(verdict.evidence),
-        "remedy": None if remedy is None else _remedy(remedy),
-        "advice": list(advice),
-    }
-
-
-def _remedy(remedy: Remedy) -> dict[str, Any]:
-    price = remedy.price
-    return {
-        "field": remedy.field,
-        "before": remedy.before,
-        "after": remedy.after,
-        "rung": None if remedy.rung is None else remedy.rung.name,
-        "brings_back": remedy.brings_back,
-        "came_true": len(price.came_true),
-        "came_false": len(price.came_false),
-        "went_true": len(price.went_true),
-        "went_false": len(price.went_false),
-        "lost": list(price.lost),
-    }
-
-
-def _false(diagnosis: Diagnosis, one: FalsePositive) -> dict[str, Any]:
-    replay = diagnosis.replay
-    return {
-        "detection": one.detection,
-        "category": replay.trace.categories[int(replay.labels[one.detection])],
-        "score": one.score,
-        "box": [round(value, 3) for value in replay.boxes[one.detection].tolist()],
-        "cause": one.cause,
-        "tide": one.tide,
-        "object": one.object,
-        "iou": one.iou,
-        "reason": one.reason,
-    }
