@@ -21,6 +21,8 @@ from detector.data.items import Sample, as_boxes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from detector.data.mistakes import Mistake
+
 Size = tuple[int, int]
 
 
@@ -60,6 +62,23 @@ class AnnotatedImage:
     objects: tuple[AnnotatedObject, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FolderContent:
+    """What reading the annotations of a folder gave, with all that is wrong with them.
+
+    Args:
+        root: the folder.
+        categories: K names, index 0 is background.
+        images: those that are there, with the objects that can be used.
+        mistakes: everything else; a data set is refused where there are any.
+    """
+
+    root: Path
+    categories: tuple[str, ...]
+    images: tuple[AnnotatedImage, ...]
+    mistakes: tuple[Mistake, ...]
+
+
 class AnnotatedFiles(Dataset[Sample]):
     """Images in files, with their objects.
 
@@ -69,12 +88,16 @@ class AnnotatedFiles(Dataset[Sample]):
 
     Args:
         root: the data set's folder or annotation file; names it in sentences.
+        source: the text that `open_dataset` opens it by.
         categories: K names, index 0 is background.
         images: checked.
     """
 
-    def __init__(self, root: Path, categories: Sequence[str], images: Sequence[AnnotatedImage]) -> None:
-        self.root, self.categories, self.images = root, tuple(categories), tuple(images)
+    def __init__(
+        self, root: Path, source: str, categories: Sequence[str], images: Sequence[AnnotatedImage]
+    ) -> None:
+        self.root, self.source = root, source
+        self.categories, self.images = tuple(categories), tuple(images)
 
     def __len__(self) -> int:
         return len(self.images)

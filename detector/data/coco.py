@@ -5,30 +5,28 @@ Shapes: `G` objects; boxes float32 [G, 4] xyxy in the image frame.
 
 from __future__ import annotations
 
-import operator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch.utils.data import Dataset
+from detector.data.annotated import AnnotatedFiles, AnnotatedImage, AnnotatedObject
+from detector.data.coco_file import read_coco_file
+from detector.data.mistakes import Mistake, refuse
 
-from detector.data.coco_file import CocoImage, read_coco_file
-from detector.data.images import read_image
-from detector.data.items import Sample, as_boxes
+if TYPE_CHECKING:
+    from detector.data.coco_file import CocoFile
 
 ANNOTATIONS = "annotations.json"
 
 
-class CocoDataset(Dataset[Sample]):
+class CocoDataset(AnnotatedFiles):
     """Images with COCO annotations.
 
-    `dataset[i]` is `(pixels, target)`: pixels uint8 [3, H, W] RGB; target holds `boxes`
-    (`tv_tensors.BoundingBoxes` xyxy [G, 4]), `labels` (int64 [G], indices into `categories`), `image_id` (the
-    id in the file), `ids` (int64 [G], annotation ids) and `iscrowd` (bool [G]). Images without annotations
-    stay, with boxes [0, 4].
+    Items are those of `AnnotatedFiles`: `image_id` is the image's id in the file, `ids` are annotation ids,
+    `iscrowd` is COCO's. Images without annotations stay.
 
     Args:
         path: the JSON file, or the folder that holds it: as `annotations.json`, or as its only JSON file.
-        images: folder of the images; left out, they lie beside the JSON file or in `images/` there.
+        images: folder of the images; left out, they lie where `image_folders` looks.
 
     Attributes:
         categories: K names, index 0 is background, the others in order of their ids in the file.
@@ -37,53 +35,51 @@ class CocoDataset(Dataset[Sample]):
         category_ids: their K-1 ids in the file: label `k` is category `category_ids[k - 1]`.
 
     Raises:
-        ValueError: no such file, a file that is not COCO, wrong entries (named), or a missing image.
+        ValueError: no such file, a file that is not COCO, wrong entries or missing images (the first few are named,
+            the rest counted).
     """
 
     def __init__(self, path: str | Path, images: str | Path | None = None) -> None:
         self.annotation_file = find_annotation_file(Path(path))
         content = read_coco_file(self.annotation_file)
         self.category_ids = content.category_ids
-        self.categories = ("background", *content.category_names)
-        self._label_of = {number: k for k, number in enumerate(content.category_ids, start=1)}
-        self._images = content.images
-        beside = self.annotation_file.parent
-        self.image_folders = [Path(images)] if images is not None else [beside, beside / "images"]
-        self._paths = [_locate(self.annotation_file, image, self.image_folders) for image in content.images]
+        self.image_folders = image_folders(self.annotation_file) if images is None else [Path(images)]
+        found = _found_images(content, self.image_folders)
+        file = self.annotation_file
+        super().__init__(file, str(file), ("background", *content.category_names), found)
 
-    def __len__(self) -> int:
-        return len(self._images)
 
-    def __getitem__(self, index: int) -> Sample:
-        path, image = self.image_path(index), self._images[index]
-        pixels = read_image(path).pixels
-        height, width = pixels.shape[1:]
-        if image.size is not None and image.size != (height, width):
-            raise ValueError(
-                f"{self.annotation_file}: image {image.id} is said to be {image.size[1]}x{image.size[0]}, "
-                f"but {path.name} is {width}x{height} pixels, so its boxes may be off"
-            )
-        objects = image.annotations
-        boxes = torch.tensor([o.box for o in objects], dtype=torch.float32).reshape(-1, 4)
-        target = {
-            "boxes": as_boxes(boxes, (height, width)),
-            "labels": torch.tensor([self._label_of[o.category_id] for o in objects], dtype=torch.int64),
-            "image_id": image.id,
-            "ids": torch.tensor([o.id for o in objects], dtype=torch.int64),
-            "iscrowd": torch.tensor([o.crowd for o in objects], dtype=torch.bool),
-        }
-        return pixels, target
+def image_folders(file: Path) -> list[Path]:
+    """Where the images of a JSON file may lie: beside it, in `images/` there, or as COCO itself is laid out.
 
-    @property
-    def labels_used(self) -> frozenset[int]:
-        """Indices into `categories` that some object has; no image is opened for it."""
-        return frozenset(self._label_of[o.category_id] for image in self._images for o in image.annotations)
+    There, `annotations/instances_val2017.json` belongs to the images in `val2017/` beside `annotations/`.
+    """
+    folders = [file.parent, file.parent / "images"]
+    if file.parent.name == "annotations":
+        above, split = file.absolute().parent.parent, file.stem.rpartition("_")[2]
+        folders += [above / split, above / "images" / split, above / "images"]
+    return folders
 
-    def image_path(self, index: int) -> Path:
-        """The file of image `index`; raises IndexError outside 0..length-1."""
-        if not 0 <= operator.index(index) < len(self._paths):
-            raise IndexError(f"image {index} of {len(self._paths)}")
-        return self._paths[index]
+
+def _found_images(content: CocoFile, folders: list[Path]) -> list[AnnotatedImage]:
+    """Every image with its file and its objects under labels from 1."""
+    label_of = {number: k for k, number in enumerate(content.category_ids, start=1)}
+    found, missing = [], []
+    where = " or ".join(str(folder) for folder in folders)
+    for image in content.images:
+        path = next(
+            (folder / image.file_name for folder in folders if (folder / image.file_name).is_file()), None
+        )
+        if path is None:
+            what = f"the file {image.file_name} of image {image.id} is missing in {where}"
+            missing.append(Mistake("", what, None, image.file_name))
+            continue
+        objects = tuple(
+            AnnotatedObject(o.id, label_of[o.category_id], o.box, o.crowd) for o in image.annotations
+        )
+        found.append(AnnotatedImage(image.id, path, f"{content.path}: image {image.id}", image.size, objects))
+    refuse(content.path, missing)
+    return found
 
 
 def find_annotation_file(path: Path) -> Path:
@@ -105,13 +101,3 @@ def find_annotation_file(path: Path) -> Path:
         raise ValueError(f"{path}: the folder holds no COCO annotations; expected {ANNOTATIONS} in it")
     names = ", ".join(file.name for file in found[:5])
     raise ValueError(f"{path}: the folder holds {len(found)} JSON files ({names}); name one of them")
-
-
-def _locate(annotation_file: Path, image: CocoImage, folders: list[Path]) -> Path:
-    for folder in folders:
-        if (folder / image.file_name).is_file():
-            return folder / image.file_name
-    where = " or ".join(str(folder) for folder in folders)
-    raise ValueError(
-        f"{annotation_file}: the file {image.file_name} of image {image.id} is missing in {where}"
-    )

@@ -9,7 +9,12 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from detector.data.mistakes import NO_AREA, Mistake, refuse, wrong_box
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +57,69 @@ def read_coco_file(path: Path) -> CocoFile:
     """Read and check an annotation file.
 
     Raises:
-        ValueError: one sentence that names the file and, where it applies, the image, category or annotation.
+        ValueError: one sentence that names the file and the first few images, categories or annotations at fault,
+            and how many more there are.
     """
     document = load_document(path)
-    categories = {}
-    for entry in _entries(path, document, "categories"):
-        number = _integer(path, entry, "a category", "id")
-        _refuse_duplicate(path, categories, number, "category")
-        categories[number] = str(_value(path, entry, f"category {number}", "name"))
-    if not categories:
-        raise ValueError(f"{path}: there are no categories; expected at least one")
-    images, annotations = _images(path, document), {}
-    seen: set[int] = set()
-    for entry in _entries(path, document, "annotations"):
-        annotation, image = read_annotation(path, entry)
-        _refuse_duplicate(path, seen, annotation.id, "annotation")
-        seen.add(annotation.id)
-        for kind, number, known in (
-            ("image", image, images),
-            ("category", annotation.category_id, categories),
-        ):
-            if number not in known:
-                raise ValueError(
-                    f"{path}: annotation {annotation.id} is on {kind} {number}, which is not in the file"
-                )
-        annotations.setdefault(image, []).append(annotation)
+    categories = _categories(path, document)
+    images = _images(path, document)
+    annotations = _annotations(path, document, images, categories)
     ids = tuple(sorted(categories))
     filled = tuple(
         CocoImage(number, name, size, tuple(annotations.get(number, ())))
         for number, (name, size) in images.items()
     )
     return CocoFile(path, ids, tuple(categories[i] for i in ids), filled)
+
+
+class _Collected:
+    """Mistakes of one file: `with collected: ...` takes in what is raised there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._mistakes = path, []
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, problem: object, __: object) -> bool:
+        if isinstance(problem, ValueError):
+            self._mistakes.append(Mistake("", str(problem).removeprefix(f"{self._path}: ")))
+        return isinstance(problem, ValueError)
+
+    def refuse(self) -> None:
+        refuse(self._path, self._mistakes)
+
+
+def _categories(path: Path, document: dict[str, Any]) -> dict[int, str]:
+    categories: dict[int, str] = {}
+    collected = _Collected(path)
+    for entry in _entries(path, document, "categories"):
+        with collected:
+            number = _integer(path, entry, "a category", "id")
+            _refuse_duplicate(path, categories, number, "category")
+            categories[number] = str(_value(path, entry, f"category {number}", "name"))
+    collected.refuse()
+    if not categories:
+        raise ValueError(f"{path}: there are no categories; expected at least one")
+    return categories
+
+
+def _annotations(
+    path: Path, document: dict[str, Any], images: Collection[int], categories: Collection[int]
+) -> dict[int, list[CocoAnnotation]]:
+    """The objects by the id of their image."""
+    annotations: dict[int, list[CocoAnnotation]] = {}
+    seen: set[int] = set()
+    collected = _Collected(path)
+    for entry in _entries(path, document, "annotations"):
+        with collected:
+            annotation, image = read_annotation(path, entry)
+            _refuse_duplicate(path, seen, annotation.id, "annotation")
+            seen.add(annotation.id)
+            _refuse_unknown(path, annotation.id, "image", image, images)
+            _refuse_unknown(path, annotation.id, "category", annotation.category_id, categories)
+            annotations.setdefault(image, []).append(annotation)
+    collected.refuse()
+    return annotations
 
 
 def looks_like_coco(document: Any) -> bool:  # noqa: ANN401 - any JSON value
@@ -120,21 +157,27 @@ def _entries(path: Path, document: dict[str, Any], key: str) -> list[dict[str, A
 
 def _images(path: Path, document: dict[str, Any]) -> dict[int, tuple[str, tuple[int, int] | None]]:
     images: dict[int, tuple[str, tuple[int, int] | None]] = {}
+    collected = _Collected(path)
     for entry in _entries(path, document, "images"):
-        number = _integer(path, entry, "an image", "id")
-        _refuse_duplicate(path, images, number, "image")
-        name = _value(path, entry, f"image {number}", "file_name")
-        if not isinstance(name, str) or not name or leaves_the_folder(name):
-            raise ValueError(
-                f"{path}: image {number} has the file name {name!r}; "
-                "expected a path inside the data set's folder"
-            )
-        size = None
-        if "height" in entry and "width" in entry:
-            what = f"image {number}"
-            size = _integer(path, entry, what, "height"), _integer(path, entry, what, "width")
-        images[number] = name, size
+        with collected:
+            number = _integer(path, entry, "an image", "id")
+            _refuse_duplicate(path, images, number, "image")
+            images[number] = _image(path, entry, number)
+    collected.refuse()
     return images
+
+
+def _image(path: Path, entry: dict[str, Any], number: int) -> tuple[str, tuple[int, int] | None]:
+    """File name and (height, width) of one entry of `images`."""
+    name = _value(path, entry, f"image {number}", "file_name")
+    if not isinstance(name, str) or not name or leaves_the_folder(name):
+        raise ValueError(
+            f"{path}: image {number} has the file name {name!r}; expected a path inside the data set's folder"
+        )
+    if "height" not in entry or "width" not in entry:
+        return name, None
+    height, width = (_integer(path, entry, f"image {number}", key) for key in ("height", "width"))
+    return name, (height, width)
 
 
 def leaves_the_folder(name: str) -> bool:
@@ -155,15 +198,17 @@ def read_annotation(path: Path, entry: dict[str, Any]) -> tuple[CocoAnnotation, 
     box = _value(path, entry, what, "bbox")
     if not isinstance(box, list) or len(box) != 4 or not all(_is_number(value) for value in box):
         raise ValueError(f"{path}: {what} has the box {box!r}; expected [x, y, width, height]")
-    x, y, width, height = map(float, box)
-    if not all(math.isfinite(value) for value in (x, y, x + width, y + height)):
-        raise ValueError(f"{path}: {what} has the box {box}, which is not finite")
-    if width <= 0 or height <= 0:
+    x, y, width, height = map(_float, box)
+    corners = x, y, x + width, y + height
+    wrong = wrong_box(corners)
+    if wrong == NO_AREA:
         raise ValueError(f"{path}: {what} has the box {box} of no area; expected width and height above 0")
+    if wrong is not None:
+        raise ValueError(f"{path}: {what} has the box {box}, which {wrong}")
     crowd = entry.get("iscrowd", 0)
     if crowd not in (0, 1):
         raise ValueError(f"{path}: {what} has iscrowd {crowd!r}; expected 0 or 1")
-    return CocoAnnotation(number, category, (x, y, x + width, y + height), bool(crowd)), image
+    return CocoAnnotation(number, category, corners, bool(crowd)), image
 
 
 def _value(path: Path, entry: dict[str, Any], what: str, key: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -175,7 +220,7 @@ def _value(path: Path, entry: dict[str, Any], what: str, key: str) -> Any:  # no
 def _integer(path: Path, entry: dict[str, Any], what: str, key: str) -> int:
     value = _value(path, entry, what, key)
     # Some tools write ids and sizes as 3.0; NaN and True are still refused.
-    if not _is_number(value) or not math.isfinite(value) or value != int(value) or abs(value) >= 2**63:
+    if not _is_number(value) or not -(2**63) < value < 2**63 or value != int(value):
         raise ValueError(f"{path}: {what} has the {key} {value!r}; expected a whole number")
     return int(value)
 
@@ -187,6 +232,19 @@ def _is_number(value: object) -> bool:
 def _refuse_duplicate(path: Path, known: dict[int, Any] | set[int], number: int, what: str) -> None:
     if number in known:
         raise ValueError(f"{path}: {what} {number} is there twice; ids must differ")
+
+
+def _refuse_unknown(path: Path, annotation: int, what: str, number: int, known: Collection[int]) -> None:
+    if number not in known:
+        raise ValueError(f"{path}: annotation {annotation} is on {what} {number}, which is not in the file")
+
+
+def _float(value: float) -> float:
+    """As float; a whole number beyond what a float holds counts as infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _short(entry: dict[str, Any]) -> str:

@@ -6,38 +6,76 @@ import re
 from pathlib import Path
 from typing import Any
 
-from detector.data.coco import CocoDataset
+from detector.data.annotated import AnnotatedFiles
+from detector.data.coco import ANNOTATIONS, CocoDataset
 from detector.data.ground_truth import GroundTruth
+from detector.data.recognition import EXPECTED, Kind, is_voc_list, kind_of
 from detector.data.shapes import ShapesDataset
+from detector.data.voc import VocDataset
+from detector.data.voc_folder import SPLITS, split_names
+from detector.data.yolo import YoloDataset
+from detector.data.yolo_folder import find_config, split_places
 
 _SHAPES = re.compile(r"shapes:(\d+)(?::(\d+))?")
-_EXPECTED = "expected a COCO folder, a COCO JSON file, or shapes:LENGTH[:SEED]"
+
+# Whatever `open_dataset` gives.
+AnyDataset = AnnotatedFiles | ShapesDataset
 
 
-def open_dataset(source: str | Path) -> CocoDataset | ShapesDataset:
+def open_dataset(source: str | Path) -> AnyDataset:
     """Open a data set by path, or the shapes world by its length and seed.
 
     Args:
-        source: folder with COCO annotations, COCO JSON file, or `shapes:LENGTH[:SEED]`.
+        source: a COCO folder or JSON file; a Pascal VOC folder, or a list in its `ImageSets/Main/` for one split; a
+            YOLO folder, `data.yaml`, or a folder of images below it for one split; or `shapes:LENGTH[:SEED]`.
 
     Raises:
-        ValueError: something else, or a data set with a mistake in it; says what was given.
+        ValueError: something else, several kinds at once, or a data set with mistakes in it; says what was given.
         TypeError: neither text nor path.
     """
     if not isinstance(source, str | Path):
-        raise TypeError(f"a data set was given as {type(source).__name__}; {_EXPECTED}")
+        raise TypeError(f"a data set was given as {type(source).__name__}; {EXPECTED}")
     if isinstance(source, str) and source.startswith("shapes:"):
         match = _SHAPES.fullmatch(source)
         if match is None:
-            raise ValueError(f"the data set {source!r} is not understood; {_EXPECTED}")
+            raise ValueError(f"the data set {source!r} is not understood; {EXPECTED}")
         length, seed = match.groups()
         return ShapesDataset(int(length), seed=7 if seed is None else int(seed))
+    if not str(source).strip():
+        raise ValueError(f"there is no data set {str(source)!r}; {EXPECTED}")
     path = Path(source)
-    if not str(source).strip() or not path.exists():
-        raise ValueError(f"there is no data set {str(source)!r}; {_EXPECTED}")
-    if path.is_file() and path.suffix.lower() != ".json":
-        raise ValueError(f"{path} is not a data set; {_EXPECTED}")
-    return CocoDataset(path)
+    kind = kind_of(path)
+    if kind is Kind.COCO:
+        return CocoDataset(path)
+    if kind is Kind.YOLO:
+        return YoloDataset(path)
+    if not is_voc_list(path):
+        return VocDataset(path)
+    folder = path if len(path.parents) > 2 else path.absolute()
+    return VocDataset(folder.parents[2], path.stem)
+
+
+def splits_of(source: str | Path) -> dict[str, str]:
+    """The splits of a data set: name -> text that `open_dataset` takes; empty where there are none to choose from.
+
+    Args:
+        source: as `open_dataset` takes it. A COCO folder has one for each of several JSON files.
+
+    Raises:
+        ValueError: there is no such data set.
+    """
+    path = Path(source)
+    if str(source).startswith("shapes:") or path.is_file():
+        return {}
+    kind = kind_of(path)
+    if kind is Kind.VOC:
+        return {name: str(path / SPLITS / f"{name}.txt") for name in split_names(path)}
+    if kind is Kind.YOLO:
+        file = find_config(path)
+        places = {} if file is None else split_places(file)
+        return {name: str(found[0]) for name, found in places.items() if len(found) == 1}
+    several = [] if (path / ANNOTATIONS).is_file() else sorted(path.glob("*.json"))
+    return {file.stem: str(file) for file in several} if len(several) > 1 else {}
 
 
 def ground_truth_of(target: dict[str, Any]) -> GroundTruth:

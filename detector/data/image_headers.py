@@ -16,6 +16,9 @@ from detector.data.images import FORMATS, ImageRefused
 if TYPE_CHECKING:
     from pathlib import Path
 
+IMAGE_ENDINGS = frozenset(
+    (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
+)
 _ORIENTATION_TAG = 0x0112
 _TURNED = (5, 6, 7, 8)
 # Only these chunks of a PNG can hold an orientation, and they may come after the pixels.
@@ -30,6 +33,11 @@ def upright_size(path: Path) -> tuple[int, int]:
     """
     (height, width), orientation = stored_size(path)
     return (width, height) if orientation in _TURNED else (height, width)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file's name ends as those of images do."""
+    return name[name.rfind(".") :].lower() in IMAGE_ENDINGS and not name.startswith(".")
 
 
 def stored_size(path: Path) -> tuple[tuple[int, int], int]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TOLD = 3
+NO_AREA = "has no area"
 _LONGEST = 2.0**24  # float32 holds every whole pixel up to here
 
 
@@ -73,7 +74,7 @@ def wrong_box(box: Sequence[float]) -> str | None:
     if not all(map(math.isfinite, (x1, y1, x2, y2))):
         return "is not finite"
     if x2 <= x1 or y2 <= y1:
-        return "has no area"
+        return NO_AREA
     if max(map(abs, (x1, y1, x2, y2))) > _LONGEST:
         return "lies outside of any image"
     return None
