@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from detector.data.augmentation import Augmentation
-    from detector.training.config import RunConfig
 
 _BESIDE_BOXES = ("masks", "keypoints")
 
@@ -155,14 +154,14 @@ class BatchOrder(Sampler[list[tuple[int, int]]]):
         return padded[self.rank :: self.world_size]
 
 
-def training_loader(images: TrainingImages, order: BatchOrder, config: RunConfig) -> DataLoader[Any]:
-    """A loader of `Batch` in the given order."""
+def training_loader(images: TrainingImages, order: BatchOrder, workers: int) -> DataLoader[Any]:
+    """A loader of `Batch` in the given order, read by so many processes beside this one."""
     return DataLoader(
         images,
         batch_sampler=order,
-        num_workers=config.data.workers,
+        num_workers=workers,
         collate_fn=_collate,
-        persistent_workers=config.data.workers > 0,
+        persistent_workers=workers > 0,
     )
 
 

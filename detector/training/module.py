@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,17 +15,20 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from detector.models.pyramid import LOSS_NAMES
+from detector.training.loading import BatchOrder, training_loader
+from detector.training.metrics_log import StepReport
 from detector.training.optimizers import PEAK, build_optimizer
 from detector.training.schedule import learning_rate
 from detector.training.seeds import seed_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from torch.utils.data import DataLoader
 
     from detector.models.detector import Detector
     from detector.models.losses import LossWeights
     from detector.training.config import RunConfig
-    from detector.training.loading import Batch
+    from detector.training.freezing import Freeze
+    from detector.training.loading import Batch, TrainingImages
 
 _SHOWN = 8
 
@@ -36,47 +39,6 @@ class NotFiniteError(Exception):
 
 class UnreadableImageError(Exception):
     """A training image is gone or wrong; the message names it."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepFacts:
-    """What one optimizer step was; plain numbers, the same on every process (losses are their mean).
-
-    Args:
-        step: from 1, over all epochs.
-        epoch: from 0.
-        losses: the four, without their weights, by torchvision's names in the order of `LOSS_NAMES`.
-        total: the sum that was descended, with weights, and with masks and keypoints their losses too.
-        lr: of the heads.
-        grad_norm: before clipping.
-    """
-
-    step: int
-    epoch: int
-    losses: dict[str, float]
-    total: float
-    lr: float
-    grad_norm: float
-
-
-@dataclass(frozen=True, slots=True)
-class Freeze:
-    """When the backbone is trained.
-
-    Args:
-        until: the first epoch that trains it; None for never.
-    """
-
-    until: int | None
-
-    def holds(self, epoch: int) -> bool:
-        """Whether the backbone is frozen in this epoch."""
-        return self.until is None or epoch < self.until
-
-    @property
-    def thaws(self) -> bool:
-        """Whether it is frozen first and trained later."""
-        return self.until is not None and self.until > 0
 
 
 def weighted_total(losses: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
@@ -91,35 +53,40 @@ class TrainingModule(LightningModule):
     Args:
         detector: what is trained, in place; the `requires_grad` flags of its backbone say what may ever be trained.
         config: the run's settings.
-        steps_per_epoch: optimizer steps in each epoch.
+        images: what it learns from.
         freeze: when the backbone is trained.
-        describe: what people call a training image, by its index.
 
     Attributes:
-        last_step: what the last step was; None before the first one. Set before the optimizer moves, so callbacks
-            read it in `on_train_batch_end` without another wait for the device.
-        steps: optimizer steps of the whole run.
+        last_step: what the last step did; None before the first one. Plain numbers, the same on every process
+            (losses are their mean): callbacks read it in `on_train_batch_end` without another wait for the device.
     """
 
-    def __init__(
-        self,
-        detector: Detector,
-        config: RunConfig,
-        *,
-        steps_per_epoch: int,
-        freeze: Freeze,
-        describe: Callable[[int], str] = "image {}".format,
-    ) -> None:
+    def __init__(self, detector: Detector, config: RunConfig, images: TrainingImages, freeze: Freeze) -> None:
         super().__init__()
         self.model = detector.model
-        self.detector, self.config, self.describe = detector, config, describe
-        self.steps_per_epoch, self.steps = steps_per_epoch, steps_per_epoch * config.epochs
-        self.last_step: StepFacts | None = None
-        self.freeze_plan = freeze
+        self.config, self.images, self.freeze_plan = config, images, freeze
+        self.last_step: StepReport | None = None
+        self._anchors = list(self.model.rpn.anchor_generator.cell_anchors)
         self._seen: tuple[Tensor, tuple[int, ...]] | None = None
         if freeze.until is None:
             self.model.backbone.requires_grad_(False)
         self._thawable = [one for one in self.model.backbone.parameters() if one.requires_grad]
+
+    @cached_property
+    def order(self) -> BatchOrder:
+        """Which images come when, in this process; asked for once the trainer knows how many there are."""
+        return BatchOrder(
+            len(self.images),
+            self.config.data.batch_size,
+            seed=self.config.seed,
+            position=lambda: self.trainer.global_step,
+            rank=self.global_rank,
+            world_size=self.trainer.world_size,
+        )
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Batches that go on from the trainer's present step."""
+        return training_loader(self.images, self.order, self.config.data.workers)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The recipe's optimizer; its rates are set anew in every step."""
@@ -134,7 +101,7 @@ class TrainingModule(LightningModule):
         self._set_modes()
 
     def _set_modes(self) -> None:
-        frozen = self.freeze_plan.holds(self.trainer.global_step // self.steps_per_epoch)
+        frozen = self.freeze_plan.holds(self.trainer.global_step // len(self.order))
         for parameter in self._thawable:
             parameter.requires_grad_(not frozen)
         self.model.train()
@@ -154,6 +121,7 @@ class TrainingModule(LightningModule):
         for group in self._optimizer().param_groups:
             group["lr"] = self._rate(step, group[PEAK])
         losses = self.model(batch.images, batch.targets)
+        self._keep_anchors_exact()
         total = weighted_total(losses, self.config.recipe.loss_weights)
         facts = [*(losses[name] for name in LOSS_NAMES), total]
         self._seen = torch.stack([one.detach() for one in facts]), batch.indices
@@ -178,14 +146,8 @@ class TrainingModule(LightningModule):
         measured, indices = self._seen
         reduced = self.trainer.strategy.reduce(torch.cat((measured, norm.detach()[None])), reduce_op="mean")
         *losses, total, grad_norm = torch.as_tensor(reduced).tolist()
-        self.last_step = StepFacts(
-            self.trainer.global_step + 1,
-            self.current_epoch,
-            dict(zip(LOSS_NAMES, losses, strict=True)),
-            total,
-            self._rate(self.trainer.global_step, self.config.recipe.lr),
-            grad_norm,
-        )
+        rate = self._rate(self.trainer.global_step, self.config.recipe.lr)
+        self.last_step = StepReport(*losses, total, rate, grad_norm)
         self._refuse_not_finite(total, grad_norm, indices)
 
     def _refuse_not_finite(self, total: float, grad_norm: float, indices: tuple[int, ...]) -> None:
@@ -196,7 +158,7 @@ class TrainingModule(LightningModule):
         if self.trainer.world_size > 1:
             everybody = [None] * self.trainer.world_size
             torch.distributed.all_gather_object(everybody, indices)
-        images = [self.describe(index) for of_rank in everybody for index in of_rank]
+        images = [self.images.describe(index) for of_rank in everybody for index in of_rank]
         named = ", ".join(images[:_SHOWN]) + (", ..." if len(images) > _SHOWN else "")
         what = "the gradient" if math.isfinite(total) else "the loss"
         raise NotFiniteError(
@@ -205,11 +167,17 @@ class TrainingModule(LightningModule):
         )
 
     def _rate(self, step: int, peak: float) -> float:
-        recipe = self.config.recipe
-        return learning_rate(step, peak=peak, warmup_steps=recipe.warmup_steps, steps=self.steps)
+        recipe, steps = self.config.recipe, len(self.order) * self.config.epochs
+        return learning_rate(step, peak=peak, warmup_steps=recipe.warmup_steps, steps=steps)
 
     def _optimizer(self) -> torch.optim.Optimizer:
         return self.trainer.optimizers[0]
+
+    def _keep_anchors_exact(self) -> None:
+        """Mixed precision leaves the anchors in 16 bits, and the next validation would look with those."""
+        generator = self.model.rpn.anchor_generator
+        if generator.cell_anchors[0].dtype != torch.float32:
+            generator.cell_anchors = self._anchors
 
     def _share_buffers(self) -> None:
         """Rank 0's statistics of BatchNorm for all: each process has seen other images in the last batch."""
