@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.judging.average_precision import precision_area
-from detector.judging.coco_numbers import IOUS
 from detector.judging.evaluation_records import ImageScore
 
 if TYPE_CHECKING:
@@ -73,7 +72,4 @@ def _of_category(matched: Matched, own: slice, label: int, objects: int) -> floa
     """Within an image the detections of a category stand by falling score."""
     mine = matched.label[own] == label
     hit, ignored = matched.hit[:, own][:, mine], matched.ignored[:, own][:, mine]
-    once, total = np.ones((1, hit.shape[1]), dtype=np.int64), np.array([objects])
-    return sum(float(precision_area(once, hit[t], ignored[t], total)[0]) for t in range(len(IOUS))) / len(
-        IOUS
-    )
+    return float(precision_area(hit, ignored, objects).mean())
