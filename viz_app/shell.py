@@ -53,6 +53,7 @@ ENTRIES = (
     Entry("data", "Data", "Improve", about_image=False),
     Entry("doctor", "Doctor", "Improve", about_image=False),
     Entry("dataset", "Data set", "Judge", about_image=False),
+    Entry("evaluate", "Evaluate", "Judge", about_image=False),
 )
 HOME = "full_network"
 WHY = "why"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
-from viz_app import downloads
+from viz_app import downloads, state
 from viz_app.figures.picture import CONFIG
 
 if TYPE_CHECKING:
@@ -42,3 +42,23 @@ def show_chart(
             width=width,
         )
         downloads.offer_chart(key, figure)
+
+
+def show_picker(figure: go.Figure, *, key: str, on_pick: Callable[[str], None]) -> None:
+    """A chart whose parts can be clicked.
+
+    Args:
+        figure: plotly's; parts whose `customdata` is an empty text answer no click.
+        key: of the widget; it should change with what is chosen, so that the same part can be clicked again.
+        on_pick: told the `customdata` of the part.
+    """
+    show_chart(figure, key=key, on_select=lambda: _pick(key, on_pick))
+
+
+def _pick(key: str, on_pick: Callable[[str], None]) -> None:
+    for point in state.selected_points(key):
+        data = point.get("customdata")
+        text = data[0] if isinstance(data, list) and data else data
+        if text:
+            on_pick(str(text))
+            return

@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from viz_app import resources
 from viz_app.app_pages.dataset_advice import show_advice
 from viz_app.app_pages.dataset_causes import report_of, show_causes
 from viz_app.app_pages.dataset_charts import show_charts, show_numbers, show_oracle
 from viz_app.app_pages.dataset_gallery import show_gallery_card
 from viz_app.app_pages.dataset_run import choose_run, show_progress
-from viz_app.app_pages.dataset_shown import ShownRun
+from viz_app.app_pages.dataset_shown import ShownRun, read_run
 from viz_app.figures.words import plural
-from viz_app.jobs.processes import job_of
-from viz_app.jobs.workspace import diagnosis_folder
-from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:
     from viz_app.scene import Scene
@@ -41,18 +37,9 @@ def render(scene: Scene | None) -> None:
             st.markdown(_ABOUT)
         return
     if show_progress(name):
-        run = _read(name)
+        run = read_run(name)
         if run is not None:
             _result(run, scene)
-
-
-def _read(name: str) -> ShownRun | None:
-    folder = diagnosis_folder(name)
-    try:
-        return ShownRun(name, folder, job_of(folder), resources.diagnosis(folder))
-    except (OSError, ValueError) as problem:
-        st.error(literal(as_sentence(problem)), icon=":material/error:")
-        return None
 
 
 def _result(run: ShownRun, scene: Scene | None) -> None:

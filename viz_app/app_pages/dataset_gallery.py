@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -25,8 +27,6 @@ from viz_app.sidebar.visiting import visit
 from viz_app.survey import SIZES, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pandas as pd
 
     from viz_app.links import Selected
@@ -47,7 +47,8 @@ def show_gallery_card(run: ShownRun, scene: Scene | None) -> None:
         rows = _filters(run, part)
         categories = () if scene is None else scene.trace.categories
         place = f"{part}.{survey().category}.{survey().size}.{'' if scene is None else scene.trace.detector}"
-        show_cards(run, len(rows), lambda which: _made(run, rows.iloc[which], categories), place)
+        made = Cards(len(rows), lambda which: _made(run, rows.iloc[which], categories), f"{run.name}.{place}")
+        show_cards(made, lambda item: open_image(run, item.image, item.selected, "why"), legend_words(run))
 
 
 def go_on() -> None:
@@ -60,28 +61,59 @@ def go_on() -> None:
         st.switch_page(page_called(page))
 
 
-def show_cards(
-    run: ShownRun, count: int, make: Callable[[slice], list[Item]], place: str, name: str = "gallery"
-) -> None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Cards:
+    """Cards that are made when their page is looked at.
+
+    Args:
+        count: of all of them.
+        make: the cards of a slice.
+        place: tells what they are cards of; another place begins on its first page.
+        name: of the gallery on its page.
+        opens: what a click does, for the list of those who type.
+    """
+
+    count: int
+    make: Callable[[slice], list[Item]]
+    place: str
+    name: str = "gallery"
+    opens: str = "Open in Why?"
+
+
+def show_cards(cards: Cards, on_open: Callable[[Item], None], legend: str) -> None:
     """A dozen cards with their pages, and a list of them for those who type.
 
     Args:
-        run: the diagnosis.
-        count: of all cards.
-        make: the cards of a slice of them.
-        place: tells what they are cards of; another place begins on its first page.
-        name: of this gallery on its page.
+        cards: what there is.
+        on_open: told which one was clicked, before the page is drawn again.
+        legend: Markdown below the cards.
     """
-    if count == 0:
+    if cards.count == 0:
         st.caption("No such object: choose another part, or take a filter away.")
         return
-    pages, place = -(-count // PER_PAGE), f"{run.name}.{place}"
-    page = min(state.remembered(f"gallery page {place}", 1), pages)
-    items = _items(make, slice((page - 1) * PER_PAGE, page * PER_PAGE), f"{place}.{page}")
-    _draw(run, items, f"{place}.{page}")
+    pages = -(-cards.count // PER_PAGE)
+    page = min(state.remembered(f"gallery page {cards.place}", 1), pages)
+    place = f"{cards.place}.{page}"
+    items = _items(cards.make, slice((page - 1) * PER_PAGE, page * PER_PAGE), place)
+    # A component takes no key with two underscores in a row, and categories may have them.
+    key = f"{cards.name}.cards.{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+    show_gallery(
+        gallery_html([item.card for item in items]),
+        key,
+        lambda: _open(items, getattr(state.widget(key), "card", None), on_open),
+    )
+    st.caption(legend)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        _pager(place, page, pages)
-        _list(run, items, f"{name}.open")
+        _pager(cards.place, page, pages)
+        _list(cards, items, on_open)
+
+
+def legend_words(run: ShownRun) -> str:
+    """What the cards of a diagnosis show, in Markdown."""
+    return (
+        "Dashed red: the object. Blue: the detection that found it; orange: one that did not. A click opens "
+        f"Why?{_sliders_words(run)}"
+    )
 
 
 def _filters(run: ShownRun, part: Part | None) -> pd.DataFrame:
@@ -114,17 +146,6 @@ def _filters(run: ShownRun, part: Part | None) -> pd.DataFrame:
     return rows
 
 
-def _draw(run: ShownRun, items: list[Item], place: str) -> None:
-    """The cards."""
-    # A component takes no key with two underscores in a row, and categories may have them.
-    key = f"gallery.cards.{hashlib.sha256(place.encode()).hexdigest()[:12]}"
-    show_gallery(gallery_html([item.card for item in items]), key, lambda: _clicked(key, run, items))
-    st.caption(
-        "Dashed red: the object. Blue: the detection that found it; orange: one that did not. A click opens "
-        f"Why?{_sliders_words(run)}"
-    )
-
-
 def _pager(place: str, page: int, pages: int) -> None:
     """Which dozen is shown."""
     if pages == 1:
@@ -136,25 +157,21 @@ def _pager(place: str, page: int, pages: int) -> None:
     )  # fmt: skip
 
 
-def _list(run: ShownRun, items: list[Item], key: str) -> None:
+def _list(cards: Cards, items: list[Item], on_open: Callable[[Item], None]) -> None:
     """The cards as a list, for those who type."""
+    key = f"{cards.name}.open"
     st.selectbox(
-        "Open in Why?", list(range(len(items))), index=None, key=key, label_visibility="collapsed",
+        cards.opens, list(range(len(items))), index=None, key=key, label_visibility="collapsed",
         format_func=lambda number: f"{items[number].card.title} on {items[number].card.place}",
-        placeholder="Open one in Why? …", on_change=lambda: _open(run, items, state.widget(key)), width=280,
+        placeholder=f"{cards.opens.removesuffix('?')} …", width=280,
+        on_change=lambda: _open(items, state.widget(key), on_open),
     )  # fmt: skip
 
 
-def _clicked(key: str, run: ShownRun, items: list[Item]) -> None:
-    _open(run, items, getattr(state.widget(key), "card", None))
-
-
-def _open(run: ShownRun, items: list[Item], number: object) -> None:
-    """In a callback: look at the image of a card, under the thresholds of the diagnosis."""
-    if not isinstance(number, int | float) or not 0 <= int(number) < len(items):
-        return
-    item = items[int(number)]
-    open_image(run, item.image, item.selected, "why")
+def _open(items: list[Item], number: object, on_open: Callable[[Item], None]) -> None:
+    """In a callback: what a browser sends is believed as far as there is such a card."""
+    if isinstance(number, int | float) and 0 <= int(number) < len(items):
+        on_open(items[int(number)])
 
 
 def open_image(run: ShownRun, index: int, selected: Selected | None, page: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from viz_app.scene import Scene
 
 _LIMIT, _SHOWN, _TROUBLE = "dataset.limit", "dataset.run", "dataset trouble"
+Slot = Literal["run", "versus"]
 _EVERY_SECONDS = 1.0
 _STEPS = ("diagnose", "recommend", "summarize")  # each counts the images anew
 
@@ -30,24 +31,34 @@ _STEPS = ("diagnose", "recommend", "summarize")  # each counts the images anew
 def choose_run(scene: Scene | None) -> str | None:
     """Draw the card; the name of the diagnosis that is shown, None where there is none yet."""
     with st.container(border=True):
-        left, middle, right = st.columns([0.56, 0.2, 0.24], vertical_alignment="bottom")
-        with left:
-            source = choose_dataset()
-        state.seed_widget(_LIMIT, state.remembered(_LIMIT, None))
-        limit = middle.number_input(
-            "Images at most", 1, None, None, 1, key=_LIMIT, placeholder="all", on_change=_keep_limit
-        )
-        wanted = None if source is None else _job(scene, source, None if limit is None else int(limit))
-        with right:
-            _button(wanted)
-        if wanted is not None:
-            _say_what(wanted)
-        if trouble := state.remembered(_TROUBLE, ""):
-            st.error(literal(as_sentence(trouble)), icon=":material/error:")
-        return _shown(wanted)
+        return _shown(ask_for_run(scene))
 
 
-def show_progress(name: str) -> bool:
+def ask_for_run(scene: Scene | None, slot: Slot = "run") -> Job | None:
+    """The data set and the button that starts; what would be diagnosed, None where something is missing.
+
+    Args:
+        scene: of the sidebar.
+        slot: what the diagnosis becomes when it is started: the one that is shown, or the one it is compared with.
+    """
+    left, middle, right = st.columns([0.56, 0.2, 0.24], vertical_alignment="bottom")
+    with left:
+        source = choose_dataset()
+    state.seed_widget(_LIMIT, state.remembered(_LIMIT, None))
+    limit = middle.number_input(
+        "Images at most", 1, None, None, 1, key=_LIMIT, placeholder="all", on_change=_keep_limit
+    )
+    wanted = None if source is None else _job(scene, source, None if limit is None else int(limit))
+    with right:
+        _button(wanted, slot)
+    if wanted is not None:
+        _say_what(wanted)
+    if trouble := state.remembered(_TROUBLE, ""):
+        st.error(literal(as_sentence(trouble)), icon=":material/error:")
+    return wanted
+
+
+def show_progress(name: str, slot: Slot = "run") -> bool:
     """How the diagnosis stands, where it is not finished; whether there is a result to be shown."""
     progress = jobs.poll(diagnosis_folder(name))
     if progress.is_alive:
@@ -55,7 +66,7 @@ def show_progress(name: str) -> bool:
         return False
     if progress.state is JobState.DONE:
         return True
-    _say_end(name, progress)
+    _say_end(name, progress, slot)
     return False
 
 
@@ -94,7 +105,7 @@ def progress_words(progress: Progress) -> str:
     return " · ".join(parts)
 
 
-def _say_end(name: str, progress: Progress) -> None:
+def _say_end(name: str, progress: Progress, slot: Slot) -> None:
     """Why there is no result, and a button that goes on."""
     job = jobs.job_of(diagnosis_folder(name))
     kept = (
@@ -111,19 +122,19 @@ def _say_end(name: str, progress: Progress) -> None:
             st.markdown(f":orange-badge[stopped] This diagnosis is not finished.{kept}")
         if job is not None:
             st.button(
-                "Go on", key="dataset.go_on", icon=":material/play_arrow:", on_click=_start, args=(job,)
+                "Go on", key="dataset.go_on", icon=":material/play_arrow:", on_click=_start, args=(job, slot)
             )
 
 
-def _button(wanted: Job | None) -> None:
+def _button(wanted: Job | None, slot: Slot) -> None:
     """Diagnose, or show what was diagnosed before."""
     progress = Progress(JobState.INTERRUPTED) if wanted is None else jobs.poll(diagnosis_folder(wanted.name))
     done, at_work = progress.state is JobState.DONE, progress.is_alive
-    shown = wanted is not None and survey().run == wanted.name
+    shown = wanted is not None and wanted.name in (survey().run, getattr(survey(), slot))
     st.button(
         _button_words(shown=shown, done=done, at_work=at_work),
         key="dataset.diagnose", type="primary", icon=":material/troubleshoot:", width="stretch",
-        disabled=wanted is None or ((done or at_work) and shown), on_click=_start, args=(wanted,),
+        disabled=wanted is None or ((done or at_work) and shown), on_click=_start, args=(wanted, slot),
     )  # fmt: skip
 
 
@@ -133,7 +144,7 @@ def _button_words(*, shown: bool, done: bool, at_work: bool) -> str:
     return "Show its diagnosis" if done or at_work else "Diagnose"
 
 
-def _start(job: Job) -> None:
+def _start(job: Job, slot: Slot) -> None:
     state.remember(_TROUBLE, "")
     try:
         _keep_upload(job)
@@ -143,7 +154,7 @@ def _start(job: Job) -> None:
     except OSError as problem:
         state.remember(_TROUBLE, f"the diagnosis cannot be started: {problem}")
         return
-    look_at(run=job.name, part=None, category=None, size=None)
+    look_at(**{slot: job.name}, part=None, category=None, size=None)
 
 
 def _job(scene: Scene | None, source: str, limit: int | None) -> Job | None:
@@ -193,13 +204,14 @@ def _shown(wanted: Job | None) -> str | None:
     if [name for name in names if name != shown]:
         state.set_widget(_SHOWN, shown)
         st.selectbox(
-            "Kept diagnoses", names, key=_SHOWN, format_func=_label, on_change=_show_earlier,
+            "Kept diagnoses", names, key=_SHOWN, format_func=label_of, on_change=_show_earlier,
             placeholder="choose one", index=None,
         )  # fmt: skip
     return shown
 
 
-def _label(name: str) -> str:
+def label_of(name: str) -> str:
+    """A diagnosis of the workspace in one line, for people."""
     job = jobs.job_of(diagnosis_folder(name))
     return name if job is None else job.label
 

@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import streamlit as st
+
+from viz_app import resources
 from viz_app.app_pages.dataset_choice import look_at, survey
 from viz_app.controls import shown_detector
-from viz_app.jobs.workspace import checkpoint_path
+from viz_app.jobs.processes import job_of
+from viz_app.jobs.workspace import checkpoint_path, diagnosis_folder
+from viz_app.problems import as_sentence, literal
 from viz_app.survey import Part
 
 if TYPE_CHECKING:
@@ -63,6 +68,16 @@ class ShownRun:
             return False
         model = spec.source if spec.data is None else str(checkpoint_path(spec.source, spec.sha256))
         return (model, spec.weights, spec.words.said()) == (self.job.model, self.job.weights, self.job.words)
+
+
+def read_run(name: str) -> ShownRun | None:
+    """A finished diagnosis of the workspace; None where it cannot be read, which is told."""
+    folder = diagnosis_folder(name)
+    try:
+        return ShownRun(name, folder, job_of(folder), resources.diagnosis(folder))
+    except (OSError, ValueError) as problem:
+        st.error(literal(as_sentence(problem)), icon=":material/error:")
+        return None
 
 
 def chosen_part() -> Part | None:
