@@ -5,6 +5,7 @@ A key is the data set as `open_dataset` takes it, a slash, and the place of the 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,9 @@ from viz_app.scenes import Annotations, ImageChoice, digest
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from detector.data.coco import CocoDataset
-    from detector.data.shapes import ShapesDataset
+    from detector.data.datasets import AnyDataset
+
+_ANNOTATION_ENDINGS = (".xml", ".txt", ".yaml", ".yml")
 
 
 def item_key(source: str, index: int) -> str:
@@ -34,7 +36,7 @@ def item_of(key: str) -> tuple[str, int] | None:
     return (source, int(number)) if is_item else None
 
 
-def item_choice(dataset: CocoDataset | ShapesDataset, source: str, index: int) -> ImageChoice:
+def item_choice(dataset: AnyDataset, source: str, index: int) -> ImageChoice:
     """One image of a data set with its objects.
 
     Args:
@@ -56,7 +58,7 @@ def item_choice(dataset: CocoDataset | ShapesDataset, source: str, index: int) -
     return ImageChoice(item_key(source, index), label, digest(data), path or data, name, annotations)
 
 
-def image_file(dataset: CocoDataset | ShapesDataset, index: int) -> Path | None:
+def image_file(dataset: AnyDataset, index: int) -> Path | None:
     """The file of an image; None where the data set draws its images."""
     path_of = getattr(dataset, "image_path", None)
     return None if path_of is None else path_of(index)
@@ -66,9 +68,33 @@ def annotations_written(source: str) -> str:
     """Changes when the annotations of a data set do; nothing where there is no such file."""
     path = Path(source)
     try:
-        return written(find_annotation_file(path)) if path.exists() else ""
+        if not path.exists():
+            return ""
+        if path.suffix.lower() == ".json" or (path.is_dir() and any(path.glob("*.json"))):
+            return written(find_annotation_file(path))
+        return _newest(path if path.is_dir() else path.absolute().parent)
     except (OSError, ValueError):
         return ""
+
+
+def _newest(folder: Path) -> str:
+    """How many annotation files there are, how long together, and when the last was written.
+
+    Looked at is what belongs to a VOC or YOLO folder, or to a folder of images in one: the `labels/` beside it.
+    """
+    parts = folder.absolute().parts
+    mirrored = [
+        Path(*parts[:i], "labels", *parts[i + 1 :]) for i, part in enumerate(parts) if part == "images"
+    ]
+    above = [folder.absolute().parent.parent] if folder.name == "Main" else []
+    count, size, last = 0, 0, 0
+    for where in (folder, *mirrored[-1:], *above):
+        for inside, _, names in os.walk(where):
+            for name in names:
+                if name.lower().endswith(_ANNOTATION_ENDINGS):
+                    status = Path(inside, name).stat()
+                    count, size, last = count + 1, size + status.st_size, max(last, status.st_mtime_ns)
+    return f"{count}.{size}.{last}"
 
 
 def _png(pixels: Tensor) -> bytes:

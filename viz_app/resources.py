@@ -30,8 +30,7 @@ from viz_app.sidebar.file_words import FileWords
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from detector.data.coco import CocoDataset
-    from detector.data.shapes import ShapesDataset
+    from detector.data.datasets import AnyDataset
     from detector.judging.comparison_records import Comparison
     from detector.judging.confusion_cells import ConfusedPair
     from detector.judging.dataset_diagnosis import DatasetDiagnosis
@@ -122,7 +121,7 @@ def scenes() -> tuple[ImageChoice, ...]:
     return bundled_scenes()
 
 
-def dataset(source: str) -> CocoDataset | ShapesDataset:
+def dataset(source: str) -> AnyDataset:
     """A data set, opened once; raises ValueError or OSError with a sentence for people where that fails."""
     return _dataset(source, annotations_written(source))
 
@@ -215,7 +214,7 @@ def _kept_reports(folder: str, files: str) -> KeptReports:
 
 
 @st.cache_resource(max_entries=MOST_DATASETS, show_spinner="Opening the data set …")
-def _dataset(source: str, files: str) -> CocoDataset | ShapesDataset:
+def _dataset(source: str, files: str) -> AnyDataset:
     del files  # another one where they were written again
     return open_dataset(source)
 

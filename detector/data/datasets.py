@@ -6,15 +6,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from detector.data.annotated import AnnotatedFiles
+from detector.data.annotated import AnnotatedFiles, FolderContent
 from detector.data.coco import ANNOTATIONS, CocoDataset
 from detector.data.ground_truth import GroundTruth
 from detector.data.recognition import EXPECTED, Kind, is_voc_list, kind_of
 from detector.data.shapes import ShapesDataset
 from detector.data.voc import VocDataset
-from detector.data.voc_folder import SPLITS, split_names
+from detector.data.voc_folder import SPLITS, read_voc, split_names
 from detector.data.yolo import YoloDataset
-from detector.data.yolo_folder import find_config, split_places
+from detector.data.yolo_folder import find_config, find_yolo, read_yolo, split_places
 
 _SHAPES = re.compile(r"shapes:(\d+)(?::(\d+))?")
 
@@ -47,12 +47,26 @@ def open_dataset(source: str | Path) -> AnyDataset:
     kind = kind_of(path)
     if kind is Kind.COCO:
         return CocoDataset(path)
-    if kind is Kind.YOLO:
-        return YoloDataset(path)
+    return YoloDataset(path) if kind is Kind.YOLO else VocDataset(*_voc_parts(path))
+
+
+def read_folder(path: Path) -> FolderContent:
+    """What a Pascal VOC or YOLO folder (list, YAML file) holds, with its mistakes; `open_dataset` refuses those.
+
+    Raises:
+        ValueError: it is neither, or so wrong that there is nothing to look at.
+    """
+    if kind_of(path) is Kind.YOLO:
+        return read_yolo(find_yolo(path))
+    return read_voc(*_voc_parts(path))
+
+
+def _voc_parts(path: Path) -> tuple[Path, str | None]:
+    """Folder and split of a VOC folder or list."""
     if not is_voc_list(path):
-        return VocDataset(path)
-    folder = path if len(path.parents) > 2 else path.absolute()
-    return VocDataset(folder.parents[2], path.stem)
+        return path, None
+    below = path if len(path.parents) > 2 else path.absolute()
+    return below.parents[2], path.stem
 
 
 def splits_of(source: str | Path) -> dict[str, str]:

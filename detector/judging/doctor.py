@@ -12,11 +12,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.data.coco import CocoDataset, find_annotation_file
-from detector.data.datasets import open_dataset
+from detector.data.annotated import AnnotatedFiles
+from detector.data.coco import CocoDataset, find_annotation_file, image_folders
+from detector.data.datasets import open_dataset, read_folder
+from detector.data.recognition import Kind, kind_of
 from detector.judging.doctor_anchors import anchor_findings, anchor_fits
 from detector.judging.doctor_boxes import box_findings
 from detector.judging.doctor_coco import survey_coco
+from detector.judging.doctor_files import content_of, survey_files
 from detector.judging.doctor_images import image_findings, leak_findings, turned_away
 from detector.judging.doctor_items import survey_items
 from detector.judging.doctor_labels import label_findings
@@ -46,8 +49,8 @@ def examine(
     """Run every check on a data set and, where one is given, on a detector.
 
     Args:
-        dataset: a COCO folder or JSON file (read with all its mistakes), anything else that `open_dataset` takes,
-            or a torch data set of (image, target) pairs as torchvision's detectors are trained on.
+        dataset: what `open_dataset` takes (folders and files are read with all their mistakes), or a torch data
+            set of (image, target) pairs as torchvision's detectors are trained on.
         detector: looked at under its lock, and not changed.
         others: other splits, which should share no image with `dataset`.
         limit: look at so many images of each at most; what needs all images is then said more carefully.
@@ -57,7 +60,7 @@ def examine(
         The report; it has no findings where nothing is worth a word.
 
     Raises:
-        ValueError: there is no such data set, it is no COCO file at all, or a limit below 1.
+        ValueError: there is no such data set, it is none at all, or a limit below 1.
         TypeError: something that is neither a path nor a data set.
     """
     if limit is not None and limit < 1:
@@ -99,19 +102,17 @@ def survey_of(
     if isinstance(dataset, CocoDataset):
         file, folders = dataset.annotation_file, dataset.image_folders
         return survey_coco(file, folders, limit=limit, progress=progress)
-    if isinstance(dataset, str | Path) and not str(dataset).startswith(_SHAPES):
+    if isinstance(dataset, AnnotatedFiles):
+        return survey_files(content_of(dataset), limit=limit, progress=progress)
+    if isinstance(dataset, str | Path) and not str(dataset).startswith(_SHAPES) and str(dataset).strip():
         path = Path(dataset)
-        if path.exists() and _is_coco(path):
+        if kind_of(path) is Kind.COCO:
             file = find_annotation_file(path)
-            folders = [file.parent, file.parent / "images"]
-            return survey_coco(file, folders, limit=limit, progress=progress)
+            return survey_coco(file, image_folders(file), limit=limit, progress=progress)
+        return survey_files(read_folder(path), limit=limit, progress=progress)
     if isinstance(dataset, str | Path):
         dataset = open_dataset(dataset)
     return survey_items(dataset, limit=limit, progress=progress)
-
-
-def _is_coco(path: Path) -> bool:
-    return path.suffix.lower() == ".json" if path.is_file() else any(path.glob("*.json"))
 
 
 def _examine_model(

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from detector.data.annotated import AnnotatedFiles
 from detector.data.coco import CocoDataset
 from detector.data.sealed import checksum, replace_file
 from detector.data.shapes import ShapesDataset
@@ -111,8 +112,8 @@ def claim(out: Path, identity: RunIdentity) -> None:
 
 def dataset_name(dataset: AnnotatedImages) -> str:
     """What a data set is opened by, where there is such a text; else a description."""
-    if isinstance(dataset, CocoDataset):
-        return str(dataset.annotation_file)
+    if isinstance(dataset, AnnotatedFiles):
+        return dataset.source
     if isinstance(dataset, ShapesDataset):
         size = "" if dataset.size == _DEFAULT_SIZE else f" at {dataset.size} px"
         return f"shapes:{dataset.length}:{dataset.seed}{size}"
@@ -136,7 +137,10 @@ def dataset_digest(dataset: AnnotatedImages) -> str:
     """SHA-256 over the annotations, or over what generates them."""
     if isinstance(dataset, CocoDataset):
         return hashlib.sha256(dataset.annotation_file.read_bytes()).hexdigest()
-    if isinstance(dataset, ShapesDataset):
+    if isinstance(dataset, AnnotatedFiles):
+        images = [(image.path.name, image.size, image.objects) for image in dataset.images]
+        facts = repr((dataset.categories, images))
+    elif isinstance(dataset, ShapesDataset):
         facts = f"shapes {dataset.length} {dataset.seed} {dataset.size}"
     else:
         facts = f"{type(dataset).__module__}.{type(dataset).__qualname__} {len(dataset)} {dataset.categories}"

@@ -30,7 +30,10 @@ _MOST = 8
 def diagnose_options(parser: ArgumentParser) -> None:
     """Options of `boxscope diagnose`."""
     parser.add_argument(
-        "dataset", type=str, metavar="DATASET", help="COCO folder, COCO JSON file, or shapes:LENGTH[:SEED]"
+        "dataset",
+        type=str,
+        metavar="DATASET",
+        help="COCO, VOC or YOLO folder, COCO JSON file, data.yaml, or shapes:LENGTH[:SEED]",
     )
     parser.add_argument(
         "--model",

@@ -27,7 +27,10 @@ _WIDTH = 100
 def doctor_options(parser: ArgumentParser) -> None:
     """Options of `boxscope doctor`."""
     parser.add_argument(
-        "dataset", type=str, metavar="DATASET", help="COCO folder or JSON file, or shapes:LENGTH[:SEED]"
+        "dataset",
+        type=str,
+        metavar="DATASET",
+        help="COCO, VOC or YOLO folder, COCO JSON file, data.yaml, or shapes:LENGTH[:SEED]",
     )
     parser.add_argument(
         "--model", type=str, default=None,

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from detector.data.coco import CocoDataset
-    from detector.data.shapes import ShapesDataset
+    from detector.data.datasets import AnyDataset
     from detector.judging.dataset_diagnosis import DatasetDiagnosis
     from viz_app.jobs.kept_reports import KeptDetection, KeptReports
 
@@ -42,7 +41,7 @@ class Item:
 def items_of(
     diagnosis: DatasetDiagnosis,
     rows: pd.DataFrame,
-    dataset: CocoDataset | ShapesDataset,
+    dataset: AnyDataset,
     reports: KeptReports,
     categories: tuple[str, ...],
 ) -> list[Item]:
@@ -70,7 +69,7 @@ def items_of(
     return items
 
 
-def image_name(dataset: CocoDataset | ShapesDataset, index: int) -> str:
+def image_name(dataset: AnyDataset, index: int) -> str:
     """What an image is called on a card: its file, or its number."""
     file = image_file(dataset, index)
     return f"image {index:,}" if file is None else file.name
