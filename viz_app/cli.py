@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
-from viz_app.commands import diagnose, doctor, looking, why
+from viz_app.commands import diagnose, doctor, looking, tune, why
 from viz_app.commands.mistakes import one_line
 
 USAGE_ERROR = 2
@@ -65,6 +65,7 @@ COMMANDS: dict[str, Command] = {
         doctor.doctor_options,
         doctor.doctor,
     ),
+    "tune": Command("look for better settings with many trials", tune.tune_options, tune.tune),
     "trace": Command(
         "capture one image into a file that the app opens", looking.trace_options, looking.trace
     ),

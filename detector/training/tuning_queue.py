@@ -8,26 +8,33 @@ from __future__ import annotations
 
 import threading
 import warnings
-from contextlib import contextmanager, suppress
+import zlib
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import text
+
+from detector.judging.locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from detector.training.tuning import StudyConfig
     from detector.training.tuning_storage import Opened
 
 _HISTORY = "retry_history"
+_TRIES = 60
 
 
 def top_up(opened: Opened, trials: int) -> int:
     """Let trials wait until there are `trials` in all; how many were added. Second tries do not count.
 
-    Not for two callers at once.
+    Hold the study meanwhile; see `only_one`.
     """
     there = sum(1 for trial in opened.study.get_trials(deepcopy=False) if not is_retry(trial))
     missing = max(0, trials - there)
@@ -60,8 +67,55 @@ def claim(opened: Opened) -> optuna.Trial | None:
         storage.record_heartbeat(number)
         with suppress(UpdateFinishedTrialError):
             if storage.set_trial_state_values(number, TrialState.RUNNING):
+                study.sampler, study.pruner = search_of(opened.config, frozen.number)
                 return optuna.Trial(study, number)
     return None
+
+
+def search_of(
+    config: StudyConfig, number: int
+) -> tuple[optuna.samplers.BaseSampler, optuna.pruners.BasePruner]:
+    """How a trial's values are chosen (TPE), and whether it is ended early (worse than the median).
+
+    The draws follow from the study's seed and the trial's number: not from how many workers there are, nor from
+    whether the study was stopped in between.
+    """
+    sampler = optuna.samplers.TPESampler(seed=(config.seed * 1_000_003 + number * 7919) % 2**31)
+    if not config.prunes:
+        return sampler, optuna.pruners.NopPruner()
+    return sampler, optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1)
+
+
+@contextmanager
+def only_one(opened: Opened, folder: Path) -> Iterator[None]:
+    """Hold the study until the block ends: of commands that begin at once, on many machines, one comes first."""
+    engine, key = opened.storage.engine, zlib.crc32(opened.config.name.encode())
+    locks = {"postgresql": "SELECT pg_advisory_lock(:key)", "mysql": "SELECT GET_LOCK(:key, 600)"}
+    lock = locks.get(engine.dialect.name)
+    with _folder_held(folder):
+        if lock is None:
+            yield
+            return
+        with engine.connect() as connection:  # the lock goes with the connection
+            connection.execute(text(lock), {"key": key if "pg_" in lock else f"boxscope {key}"})
+            try:
+                yield
+            finally:
+                connection.invalidate()
+
+
+@contextmanager
+def _folder_held(folder: Path) -> Iterator[None]:
+    for attempt in range(_TRIES):
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(folder))
+            except ValueError:
+                if attempt == _TRIES - 1:
+                    raise
+                continue
+            yield
+            return
 
 
 def others_at_work(opened: Opened) -> bool:

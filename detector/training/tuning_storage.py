@@ -10,7 +10,7 @@ import os
 import time
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from detector.training.tuning import DATABASE, StudyConfig
@@ -227,11 +227,6 @@ def _refuse_other(config: StudyConfig, known: StudyConfig) -> None:
         )
 
 
-def with_trials(config: StudyConfig, trials: int) -> StudyConfig:
-    """The same study with another number of trials in all."""
-    return replace(config, trials=trials)
-
-
 def _engine_options(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": _PATIENCE}}
@@ -249,6 +244,7 @@ def _lock_whole_transactions(engine: Any) -> None:  # noqa: ANN401
 
     def connected(connection: Any, _record: object) -> None:  # noqa: ANN401
         connection.isolation_level = None
+        connection.execute("PRAGMA synchronous=NORMAL")
 
     def begun(connection: Any) -> None:  # noqa: ANN401
         connection.exec_driver_sql("BEGIN IMMEDIATE")
