@@ -129,7 +129,7 @@ def _last_word(keeper: RunKeeper) -> Iterator[None]:
         if wanted or (said := told(error)) is error:
             raise
         raise said from error
-    keeper.end(RunState.DONE)
+    keeper.end(RunState.DONE, keeper.remark)
 
 
 def _say(keeper: RunKeeper, state: RunState, message: str) -> None:

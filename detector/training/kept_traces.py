@@ -1,7 +1,7 @@
 """Folders of slim traces: `NAME/image_0.trace`, `image_1.trace`, ...; each folder is complete or not there.
 
-A slim trace opens as any other, without the model's code, and replays and diagnoses under its own thresholds (and
-under others of the box filter, and stricter ones of the RPN). Left out are the feature maps and what RoIAlign pooled;
+A slim trace opens as any other, without the model's code, and replays and diagnoses under its own thresholds and
+under any others of the box filter. Left out are the feature maps and what RoIAlign pooled;
 of the network's input only its size is kept: `input.tensor` is [0, h', w'] in the file, and zeros when it is read
 here. Embeddings lose half of their digits.
 

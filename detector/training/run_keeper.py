@@ -36,12 +36,18 @@ class RunKeeper:
         status: as it begins.
         resuming: whether the run goes on from its checkpoint.
         leads: whether this process writes; in the others of a distributed run nothing is written.
+
+    Attributes:
+        signals: what the signals asked for.
+        wanted_end: an exception with which somebody ends the run on purpose.
+        remark: what there is to say of a run that is done, in one sentence.
     """
 
     def __init__(self, directory: RunDirectory, status: RunStatus, *, resuming: bool, leads: bool) -> None:
         self.directory, self.resuming, self.leads = directory, resuming, leads
         self.signals = StopSignals()
         self.wanted_end: BaseException | None = None
+        self.remark = ""
         self._status, self._pace = status, Pace(status.epochs)
         self._lock = threading.Lock()
         self._spoke, self._looked = time.monotonic(), -_LOOK_EVERY

@@ -50,7 +50,7 @@ class RunStatus:
         heartbeat: when it was last alive, seconds since 1970.
         started: when the run began.
         phase: `starting`, `training` or `validating`.
-        message: why it failed, stopped or died, in one sentence; else empty.
+        message: why it failed, stopped, died or ended early, in one sentence; else empty.
         AP: of the last validation; None before there is one.
     """
 

@@ -1,8 +1,8 @@
 """One pass over the validation images: COCO's averages, and how many objects each rung of the ladder leaves alive.
 
 Every image is captured and diagnosed as `boxscope diagnose` does it, so that a curve and a diagnosis agree; of an
-image only its objects, its detections and the rungs are kept. The model is in eval mode for each image, and as it was
-afterwards: its flags and the random states, too.
+image only its objects, its detections and the rungs are kept. The model is in eval mode for each image, and as it
+was afterwards: its flags and the random states, too.
 """
 
 from __future__ import annotations
