@@ -30,6 +30,8 @@ class ObjectShapes:
         rows: int64 [n], which objects of the survey: those on images whose size is known.
         extents: float64 [n, 2].
         levels: (height, width) of the anchors of each level, float64 [A, 2], finest first; none without a detector.
+        sizes: side of the anchors of each level as the detector was given it, before it rounds them to pixels.
+        ratios: height / width of the anchors, likewise.
         best_iou: float64 [n], IoU with the best anchor shape laid over the object's centre; None without anchors.
         inputs: (h, w) of each different network input before padding, smallest first; none without a detector.
     """
@@ -37,6 +39,8 @@ class ObjectShapes:
     rows: Tensor
     extents: Tensor
     levels: tuple[Tensor, ...] = ()
+    sizes: tuple[tuple[float, ...], ...] = ()
+    ratios: tuple[float, ...] = ()
     best_iou: Tensor | None = None
     inputs: tuple[tuple[int, int], ...] = ()
 
@@ -75,13 +79,25 @@ def object_shapes(survey: Survey, model: TwoStageModel | None) -> ObjectShapes:
             inputs.add(size)
     extents, levels = _extents(moved), anchor_levels(model)
     best = _best_iou(extents, torch.cat(levels)) if levels else None
-    return ObjectShapes(rows, extents, levels, best, tuple(sorted(inputs)))
+    sizes, ratios = _given(model, levels)
+    return ObjectShapes(rows, extents, levels, sizes, ratios, best, tuple(sorted(inputs)))
 
 
 def anchor_levels(model: TwoStageModel) -> tuple[Tensor, ...]:
     """(height, width), float64 [A, 2], of the anchors of each level; none where the generator does not say."""
     cells: Any = getattr(model.rpn.anchor_generator, "cell_anchors", None) or ()
     return tuple(_extents(cell.detach().cpu().double()) for cell in cells)
+
+
+def _given(
+    model: TwoStageModel, levels: tuple[Tensor, ...]
+) -> tuple[tuple[tuple[float, ...], ...], tuple[float, ...]]:
+    """Sizes of each level and all ratios, as torchvision's generator has them; measured where another has none."""
+    generator: Any = model.rpn.anchor_generator
+    sizes = getattr(generator, "sizes", None) or [shapes.prod(dim=1).sqrt().tolist() for shapes in levels]
+    ratios = getattr(generator, "aspect_ratios", None) or [(s[:, 0] / s[:, 1]).tolist() for s in levels]
+    flat = sorted({float(ratio) for level in ratios for ratio in level})
+    return tuple(tuple(map(float, level)) for level in sizes), tuple(flat)
 
 
 def _extents(boxes: Tensor) -> Tensor:

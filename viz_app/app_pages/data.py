@@ -30,9 +30,10 @@ def render(scene: Scene | None) -> None:
             offer_upload()
         show_trouble()
         dataset = None if source is None else opened(source)
-        data = None if source is None or dataset is None else shown_data(source, dataset)
+        line = st.empty()
+        data = None if source is None or dataset is None else shown_data(source, dataset, line)
         if data is not None:
-            st.caption(f"{size_words(data.dataset)}, {objects_words(data)}.")
+            line.caption(f"{size_words(data.dataset)}, {objects_words(data)}.")
     model = None if scene is None else scene.model
     if data is not None:
         show_samples(data)
@@ -45,7 +46,8 @@ def render(scene: Scene | None) -> None:
 def objects_words(data: ShownData) -> str:
     """Objects, images without any, and what could not be used; on one line, Markdown."""
     empty = len(data.images_without())
-    parts = [plural(len(data.survey), "object")]
+    crowd = int(data.survey.crowd.sum())
+    parts = [plural(len(data.survey), "object") + (f" ({crowd:,} to be ignored)" if crowd else "")]
     if empty:
         parts.append(f"{plural(empty, 'image')} without any")
     words = ", ".join(parts)

@@ -27,8 +27,9 @@ _FLIP, _SCALE, _COLOUR, _CROP, _SIDE = (
 )
 _SHARE, _FACTORS, _SIDES = (0.0, 1.0), (0.25, 3.0), (0.0, 64.0)
 _PRESETS = {
-    "none": Augmentation(flip=0.0),
-    "gentle": Augmentation(flip=0.5, scale=(0.8, 1.25), colour=0.2),
+    "off": Augmentation(flip=0.0),
+    "flip": Augmentation(flip=0.5),
+    "mild": Augmentation(flip=0.5, scale=(0.8, 1.25), colour=0.2),
     "strong": Augmentation(flip=0.5, scale=(0.5, 2.0), colour=0.5, crop=0.5),
 }
 
@@ -37,7 +38,7 @@ _PRESETS = {
 def show_augmentation(data: ShownData) -> None:
     """Draw the card; its controls draw nothing else again."""
     with st.container(border=True):
-        left, right = st.columns([0.27, 0.73], gap="medium")
+        left, right = st.columns([0.28, 0.72], gap="medium")
         with left:
             st.subheader("Augmentation", anchor=False)
             _presets()
@@ -115,14 +116,15 @@ def _pictures(data: ShownData, index: int) -> None:
         st.error(literal(as_sentence(problem)), icon=":material/error:")
         return
     _grid(draws, data.categories)
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(
-            f"{literal(name)} in the first {plural(EPOCHS, 'epoch')} of a run with seed {seed}. "
-            f"{dropped_words(draws)} The Train panel takes these settings over."
-        )
-        st.button(
-            "Draw again", icon=":material/casino:", key="data.redraw", on_click=_redraw, help="Another seed."
-        )
+    words, button = st.columns([0.77, 0.23], vertical_alignment="center")
+    words.caption(
+        f"{literal(name)} in the first {plural(EPOCHS, 'epoch')} of a run with seed {seed}. "
+        f"{dropped_words(draws)} The Train panel takes these settings over."
+    )
+    button.button(
+        "Draw again", icon=":material/casino:", key="data.redraw", on_click=_redraw, width="stretch",
+        help="As a run with another seed would see it.",
+    )  # fmt: skip
 
 
 def _grid(draws: Draws, categories: tuple[str, ...]) -> None:
@@ -136,7 +138,7 @@ def _grid(draws: Draws, categories: tuple[str, ...]) -> None:
     for start in range(0, len(samples), _COLUMNS):
         part = list(zip(titles, samples, strict=True))[start : start + _COLUMNS]
         for column, (title, sample) in zip(st.columns(_COLUMNS, gap="small"), part, strict=False):
-            with column:
+            with column, st.container(gap="xsmall"):
                 show_thumbnail(boxed_picture(sample, categories))
                 st.markdown(f":small[{title}]")
 

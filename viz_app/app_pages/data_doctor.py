@@ -34,20 +34,21 @@ def show_doctor(source: str, model: Detector | None) -> None:
         _examine(source, model)
     report = report_of(source)
     with st.container(border=True):
-        title, button = st.columns([0.8, 0.2], vertical_alignment="center")
-        title.subheader("The doctor", anchor=False)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.subheader("The doctor", anchor=False, width="stretch")
+            if report is None:
+                st.button(
+                    "Examine", icon=":material/stethoscope:", key="data.examine",
+                    on_click=lambda: state.remember(_ASKED, source),
+                )  # fmt: skip
+            _link()
         if report is None:
-            button.button(
-                "Examine", icon=":material/stethoscope:", key="data.examine", width="stretch",
-                on_click=lambda: state.remember(_ASKED, source),
-            )  # fmt: skip
             st.caption(
-                f"Not examined yet: {plural(MOST_IMAGES, 'image')} at most are read, every box, label and file. "
-                "Mistakes are named with their place, before anything is trained."
+                f"Not examined yet. {plural(MOST_IMAGES, 'image')} at most are read: boxes, labels, files, and how "
+                "the anchors fit. Mistakes are named with their place, before anything is trained."
             )
         else:
             _findings(report)
-        _link()
 
 
 def _examine(source: str, model: Detector | None) -> None:
@@ -86,4 +87,6 @@ def _finding_words(finding: Finding) -> str:
 def _link() -> None:
     from viz_app.shell import page_called  # the shell imports pages when they are opened
 
-    st.page_link(page_called("doctor"), label="Open the Doctor", icon=":material/arrow_forward:")
+    st.page_link(
+        page_called("doctor"), label="Open the Doctor", icon=":material/arrow_forward:", width="content"
+    )

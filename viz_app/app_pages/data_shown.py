@@ -15,6 +15,8 @@ from viz_app.problems import as_sentence, literal
 from viz_app.stage_line import count_line
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from detector.judging.doctor_survey import Survey
 
 MOST_DRAWN, MOST_READ = 300, 20_000
@@ -71,11 +73,17 @@ class ShownData:
         return [place for place, count in enumerate(self.per_image) if count == 0]
 
 
-def shown_data(source: str, dataset: Any) -> ShownData | None:  # noqa: ANN401 - whatever `open_dataset` gives
-    """Read the objects, with a bar while it takes time; None where that fails, which is told."""
+def shown_data(source: str, dataset: Any, line: DeltaGenerator) -> ShownData | None:  # noqa: ANN401
+    """Read the objects; None where that fails, which is told.
+
+    Args:
+        source: as `open_dataset` takes it.
+        dataset: what that gave.
+        line: an empty place, where a bar is drawn while it takes time.
+    """
     limit = MOST_READ if needs_no_pixels(dataset) else MOST_DRAWN
     try:
-        with count_line(st.container(), f"Reading the objects of {literal(source)}") as tell:
+        with count_line(line, f"Reading the objects of {literal(source)}") as tell:
             survey = resources.dataset_objects(source, min(limit, len(dataset)), tell)
     except (OSError, ValueError, TypeError) as problem:
         st.error(literal(as_sentence(problem)), icon=":material/error:")

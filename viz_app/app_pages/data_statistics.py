@@ -49,9 +49,9 @@ def show_statistics(data: ShownData, spec: DetectorSpec | None) -> None:
     frame = _frame(shapes)
     for column, (title, about, figure, key) in zip(columns, (
         ("Size", "Dashed: the sizes of the anchors, coloured by level." if shapes.levels else "",
-         sides_figure(shapes.extents, shapes.levels, frame=frame), "data.sides"),
+         sides_figure(shapes.extents, shapes.sizes, frame=frame), "data.sides"),
         ("Shape", "Dashed: the ratios of the anchors." if shapes.levels else "",
-         ratios_figure(shapes.extents, shapes.levels), "data.ratios"),
+         ratios_figure(shapes.extents, shapes.ratios), "data.ratios"),
         ("Objects per image", _per_image_words(data), per_image_figure(data.per_image), "data.per_image"),
     ), strict=True):  # fmt: skip
         with column, st.container(border=True, height="stretch"):
@@ -101,10 +101,13 @@ def input_words(shapes: ObjectShapes) -> str:
     """At which size the detector takes the images."""
     if not shapes.inputs:
         return "Sizes are those of the image files."
-    sizes = [f"{width} × {height}" for height, width in shapes.inputs]
-    if len(sizes) == 1:
-        return f"The detector takes every image as {sizes[0]} px."
-    return f"The detector takes the images as {sizes[0]} to {sizes[-1]} px, {len(sizes)} different sizes."
+    heights, widths = zip(*shapes.inputs, strict=True)
+    if len(shapes.inputs) == 1:
+        return f"The detector takes every image as {widths[0]} × {heights[0]} px."
+    return (
+        f"The detector takes the images at {len(shapes.inputs)} sizes, {min(widths)} to {max(widths)} px wide and "
+        f"{min(heights)} to {max(heights)} px high."
+    )
 
 
 def _frame(shapes: ObjectShapes) -> str:

@@ -64,7 +64,8 @@ def choose_dataset() -> str | None:
             on_change=lambda: look_at_dataset(str(state.widget(_DATA) or "").strip() or None),
         ).strip()
         # Under another key it is another one, which is closed.
-        with st.popover("Choose", icon=":material/folder_open:", key=f"dataset.offered.{source}"):
+        popover = st.popover("Choose", icon=":material/folder_open:", key=f"dataset.offered.{source}")
+        with popover, st.container(gap="xsmall"):
             _offer(source)
     return source or None
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from viz_app.figures.gallery import Card, crop_picture
-from viz_app.figures.palette import DARK_HALO, category_color
+from viz_app.figures.gallery import Card, boxed_window
+from viz_app.figures.palette import DARK_HALO, LIGHT_HALO, category_color, text_on
 from viz_app.figures.picture import BoxGroup
 from viz_app.figures.words import plural
 
@@ -55,9 +55,10 @@ def category_groups(
     """
     groups = []
     for label in sorted(set(truth.labels.tolist())):
-        name = name_of(categories, label)
+        name, color = name_of(categories, label), category_color(label - 1)
+        halo = LIGHT_HALO if text_on(color) == "#FFFFFF" else DARK_HALO
         group = BoxGroup(
-            truth.boxes[:0], name, category_color(label - 1), width=width, halo=DARK_HALO,
+            truth.boxes[:0], name, color, width=width, halo=halo,
             opacity=1.0 if only in (None, name) else _FADED,
         )  # fmt: skip
         for crowd in (False, True):
@@ -71,7 +72,7 @@ def sample_card(sample: DataSample, categories: Sequence[str], only: str | None 
     """A card of a whole image; see `category_groups`."""
     height, width = sample.pixels.shape[1:]
     groups = category_groups(sample.truth, categories, only=only)
-    picture = crop_picture(sample.pixels, (0, 0, width, height), groups)
+    picture = boxed_window(sample.pixels, (0, 0, width, height), groups)
     what, size = content_words(sample.truth, categories), f"{width} × {height} px"
     return Card(sample.name, what, size, picture, f"{sample.name}, {what}: open it in Inspect")
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
-import torch
 
 from viz_app.figures.charts import calm
 from viz_app.figures.palette import ACCENT, GREY, LOST, SELECTED, category_color, level_color, with_alpha
@@ -111,31 +110,31 @@ def extents_figure(
     return figure
 
 
-def sides_figure(extents: Tensor, levels: Sequence[Tensor] = (), *, frame: str) -> go.Figure:
+def sides_figure(extents: Tensor, sizes: Sequence[Sequence[float]] = (), *, frame: str) -> go.Figure:
     """Square roots of the objects' areas, as a histogram with logarithmic bins; a line for each anchor size.
 
     Args:
         extents: [n, 2].
-        levels: the anchors' shapes.
+        sizes: side of the anchors of each level, px.
         frame: of the axis.
     """
     figure = _log_histogram(extents.prod(dim=1).sqrt(), "√area %{x:.3g} px")
-    for level, shapes in enumerate(levels):
-        _lines(figure, shapes.prod(dim=1).sqrt(), level_color(level))
-    return calm(figure, x=f"square root of the area, px ({frame} frame)", y="objects", height=_HEIGHT)
+    for level, sides in enumerate(sizes):
+        for side in sides:
+            figure.add_vline(side, line={"color": level_color(level), "width": 2, "dash": "dash"})
+    return calm(figure, x=f"√area, px ({frame} frame)", y="objects", height=_HEIGHT)
 
 
-def ratios_figure(extents: Tensor, levels: Sequence[Tensor] = ()) -> go.Figure:
+def ratios_figure(extents: Tensor, ratios: Sequence[float] = ()) -> go.Figure:
     """Height / width of the objects, as a histogram with logarithmic bins; a line for each anchor ratio.
 
     Args:
         extents: [n, 2].
-        levels: the anchors' shapes.
+        ratios: height / width of the anchors.
     """
     figure = _log_histogram(extents[:, 0] / extents[:, 1], "height / width %{x:.2f}")
-    if levels:
-        shapes = torch.cat(list(levels))
-        _lines(figure, shapes[:, 0] / shapes[:, 1], SELECTED)
+    for ratio in ratios:
+        figure.add_vline(ratio, line={"color": SELECTED, "width": 2, "dash": "dash"})
     return calm(figure, x="height / width", y="objects", height=_HEIGHT)
 
 
@@ -146,7 +145,7 @@ def _object_points(extents: Tensor, name: str, color: str) -> go.Scattergl:
     heights, widths = extents.unbind(dim=1)
     return go.Scattergl(
         x=widths.numpy(), y=heights.numpy(), mode="markers", name=name,
-        marker={"size": 5, "color": with_alpha(color, 0.45), "line": {"width": 0}},
+        marker={"size": 5, "color": with_alpha(color, 0.65), "line": {"width": 0}},
         hovertemplate=f"{name}<br>%{{x:.0f}} × %{{y:.0f}} px<extra></extra>",
     )  # fmt: skip
 
@@ -177,12 +176,6 @@ def _log_histogram(values: Tensor, words: str) -> go.Figure:
     figure = go.Figure(bars)
     figure.update_xaxes(type="log", **_ticks())
     return figure
-
-
-def _lines(figure: go.Figure, values: Tensor, color: str) -> None:
-    """A dashed line at each different value; those that rounding alone tells apart are one."""
-    for value in sorted({float(f"{one:.2g}") for one in values.tolist()}):
-        figure.add_vline(value, line={"color": color, "width": 2, "dash": "dash"})
 
 
 def _ticks() -> dict[str, object]:

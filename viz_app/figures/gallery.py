@@ -39,7 +39,7 @@ class Card:
         title: such as `#3 ring`.
         note: what became of it, about five words.
         place: the image it is on.
-        picture: uint8 RGB [240, 240, 3], from `crop_picture`.
+        picture: uint8 RGB, longer side 240, from `crop_picture` or `boxed_window`.
         spoken: what a screen reader says of it; all of the above, and that it opens a Why?, when left out.
     """
 
@@ -72,6 +72,15 @@ def crop_picture(pixels: Tensor, window: tuple[int, int, int, int], groups: Sequ
         window: from `crop_window`.
         groups: boxes in the image frame.
     """
+    return _squared(boxed_window(pixels, window, groups))
+
+
+def boxed_window(pixels: Tensor, window: tuple[int, int, int, int], groups: Sequence[BoxGroup]) -> np.ndarray:
+    """A window of an image with boxes on it, uint8 RGB [h, w, 3] with 240 px on the longer side.
+
+    Args:
+        pixels, window, groups: as for `crop_picture`.
+    """
     x1, y1, x2, y2 = window
     cut = pixels[:, y1:y2, x1:x2]
     # Enlarged first and drawn on afterwards: lines stay thin.
@@ -81,8 +90,12 @@ def crop_picture(pixels: Tensor, window: tuple[int, int, int, int], groups: Sequ
     enlarged = cv2.resize(np.ascontiguousarray(cut.permute(1, 2, 0).numpy()), size, interpolation=how)
     shift = torch.tensor([x1, y1, x1, y1], dtype=torch.float32)
     moved = [_moved(group, shift, scale) for group in groups]
-    drawn = draw_picture(torch.from_numpy(enlarged).permute(2, 0, 1), moved, sides=(1, _SIDE))
-    card = np.full((_SIDE, _SIDE, 3), 128, dtype=np.uint8)
+    return draw_picture(torch.from_numpy(enlarged).permute(2, 0, 1), moved, sides=(1, _SIDE))
+
+
+def _squared(drawn: np.ndarray, ground: int = 128) -> np.ndarray:
+    """In the middle of a square of 240 px, on grey."""
+    card = np.full((_SIDE, _SIDE, 3), ground, dtype=np.uint8)
     top, left = (_SIDE - drawn.shape[0]) // 2, (_SIDE - drawn.shape[1]) // 2
     card[top : top + drawn.shape[0], left : left + drawn.shape[1]] = drawn
     return card
@@ -120,7 +133,7 @@ def gallery_sheet(cards: Sequence[Card], columns: int = 6) -> np.ndarray:
     sheet = np.full((2 * _MARGIN + down * height, 2 * _MARGIN + across * width, 3), 255, dtype=np.uint8)
     for number, card in enumerate(cards):
         x, y = _MARGIN + number % columns * width, _MARGIN + number // columns * height
-        sheet[y : y + _SIDE, x : x + _SIDE] = card.picture
+        sheet[y : y + _SIDE, x : x + _SIDE] = _squared(card.picture, ground=244)
         bold.write(sheet, f"{card.title} · {card.place}", (x, y + _SIDE + 4))
         lettering.write(sheet, card.note, (x, y + _SIDE + 4 + lettering.line))
     return sheet
@@ -137,7 +150,8 @@ def _button(number: int, card: Card) -> str:
     return (
         f'<button type="button" data-card="{number}" aria-label="{spoken}">'
         f'<img src="{_uri(card.picture)}" alt="">'
-        f'<span class="title">{title}<i>{place}</i></span><span class="note" title="{note}">{note}</span></button>'
+        f'<span class="title"><em>{title}</em><i>{place}</i></span>'
+        f'<span class="note" title="{note}">{note}</span></button>'
     )
 
 
