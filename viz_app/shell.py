@@ -54,6 +54,7 @@ ENTRIES = (
     Entry("doctor", "Doctor", "Improve", about_image=False),
     Entry("dataset", "Data set", "Judge", about_image=False),
     Entry("evaluate", "Evaluate", "Judge", about_image=False),
+    Entry("compare", "Compare", "Judge", about_image=False),
 )
 HOME = "full_network"
 WHY = "why"

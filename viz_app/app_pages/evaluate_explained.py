@@ -66,8 +66,8 @@ def calibration_text(evaluation: Evaluation) -> str:
     if worst is not None and worst.accuracy is not None:
         gap = abs(worst.confidence - worst.accuracy)
         own = (
-            f"\n\nThe bin that weighs most holds {worst.count:,} of {calibration.count:,} detections and is off "
-            f"by {gap:.3f}: it adds {gap * worst.count / calibration.count:.3f}."
+            f"\n\nThe bin that is furthest off holds {worst.count:,} of {calibration.count:,} detections; its gap "
+            f"of {gap:.3f} adds {gap * worst.count / calibration.count:.3f}."
         )
     return (
         "Detections are sorted into ten bins by their score $s$; in each, the mean score stands against the share "

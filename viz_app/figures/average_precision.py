@@ -43,7 +43,10 @@ def average_precision_figure(
     rows += [[_cell(name, scores[name], place, counts) for place in range(len(COLUMNS))] for name in ranked]
     total = sum(one.objects for one in scores.values())
     names = [f"{ALL} · {total:,}", *(f"{name} · {scores[name].objects:,}" for name in ranked)]
-    return grid_figure(names, _TITLES, rows, chosen=None if chosen is None else _key(*chosen))
+    return grid_figure(
+        names, _TITLES, rows, chosen=None if chosen is None else _key(*chosen),
+        row_height=40 if len(rows) < 10 else 30,
+    )  # fmt: skip
 
 
 def lowest_first(scores: Mapping[str, CategoryScore]) -> list[str]:

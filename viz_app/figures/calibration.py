@@ -13,6 +13,8 @@ from viz_app.figures.words import plural
 if TYPE_CHECKING:
     from detector.judging.evaluation_records import Calibration, CalibrationBin
 
+_FEW = 0.02
+
 
 def calibration_figure(calibration: Calibration, height: int = 340) -> go.Figure:
     """The share of true detections by score above, how many there are below; on the dashed line all is well.
@@ -51,15 +53,19 @@ def calibration_words(calibration: Calibration) -> str:
     side = "too sure" if worst.confidence > worst.accuracy else "too modest"
     return (
         f"On average a score is off by {calibration.ECE:.3f} (ECE, of {plural(calibration.count, 'detection')}). "
-        f"Most of it comes from scores of {worst.low:.2f} to {worst.high:.2f}, which are {side}: "
+        f"Furthest off, and {side}, are scores of {worst.low:.1f} to {worst.high:.1f}: "
         f"{worst.accuracy:.0%} of these {worst.count:,} are true, their mean score is {worst.confidence:.2f}."
     )
 
 
 def worst_bin(calibration: Calibration) -> CalibrationBin | None:
-    """The bin that adds most to the ECE; None without detections."""
+    """The bin that is furthest off; bins of less than a fiftieth of the detections count only if all are.
+
+    None without detections.
+    """
     known = [one for one in calibration.bins if one.accuracy is not None]
-    return max(known, key=lambda one: one.count * abs(one.confidence - (one.accuracy or 0.0)), default=None)
+    filled = [one for one in known if one.count >= _FEW * calibration.count]
+    return max(filled or known, key=lambda one: abs(one.confidence - (one.accuracy or 0.0)), default=None)
 
 
 def _bars(bins: list[CalibrationBin], values: list[float], color: str) -> go.Bar:

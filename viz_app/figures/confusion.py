@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from detector.judging.evaluation_records import Confusion
 
 MOST_CATEGORIES = 20
-BACKGROUND = "background"
 
 
 def confusion_figure(confusion: Confusion, chosen: str | None = None) -> go.Figure:
-    """Objects (rows) by what they were found as (columns); a click gives `row.column`, indices of categories.
+    """Objects (rows) by what they were found as (columns), missed ones and detections of background last.
+
+    A click gives `row.column`, indices of categories.
 
     Right answers are blue, wrong ones vermillion; the shade is the share of the row.
 
@@ -29,12 +30,12 @@ def confusion_figure(confusion: Confusion, chosen: str | None = None) -> go.Figu
     """
     labels = drawn_labels(confusion)
     order = [*labels, 0]
-    totals = confusion.counts[:, :].sum(axis=1)
+    totals = confusion.counts.sum(axis=1)
     cells = [[_cell(confusion, row, column, int(totals[row])) for column in order] for row in order]
-    names = [BACKGROUND if label == 0 else confusion.categories[label] for label in order]
+    names = [confusion.categories[label] for label in labels]
     return grid_figure(
-        names, names, cells, chosen=chosen, colors=(ACCENT, VERMILLION), x="", y="the object",
-        row_height=34 if len(order) <= 12 else 26,
+        [*names, "background"], [*names, "missed"], cells, chosen=chosen, colors=(ACCENT, VERMILLION),
+        y="the object", row_height=34 if len(order) <= 12 else 26,
     )  # fmt: skip
 
 

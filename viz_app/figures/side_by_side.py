@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from detector.explaining.rungs import Rung
-from viz_app.figures.palette import DETECTION, FALSE_POSITIVE, LIGHT_HALO, LOST, SELECTED
+from viz_app.figures.palette import DETECTION, FALSE_POSITIVE, LIGHT_HALO, LOST, PURPLE
 from viz_app.figures.picture import BoxGroup
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def outcome_groups(
     if chosen:
         name = f"#{chosen[0].number} {chosen[0].category}"
         own = BoxGroup(
-            _boxes([chosen[0].box]), name, SELECTED, dash="dot", width=3, halo=LIGHT_HALO, counted=False
+            _boxes([chosen[0].box]), name, PURPLE, dash="dot", width=3, halo=LIGHT_HALO, counted=False
         )
         groups.append(own)
     return groups
