@@ -54,9 +54,9 @@ def build_model(config: ModelConfig, categories: Sequence[str], *, seed: int = 0
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        source = _load(config, categories)
-        _check_sizes(config, source.model)
         try:
+            source = _load(config, categories)
+            _check_sizes(config, source.model)
             model = _blueprint(config, Blueprint.of(source.model), len(categories)).build()
         except TypeError as error:
             raise ValueError(f"model.pyramid holds a value of a wrong type ({error})") from error
@@ -65,10 +65,11 @@ def build_model(config: ModelConfig, categories: Sequence[str], *, seed: int = 0
     own = model.state_dict()
     taken = inherited(source, own, categories)
     model.load_state_dict({**own, **taken})
-    notes = source.notes
-    if not starts_at_random(config):
-        notes += _notes([name for name in own if name not in taken], source, categories)
-    return replace(Detector.wrap(model, categories, name=source.name), notes=notes)
+    detector = Detector.wrap(model, categories, name=source.name)
+    if starts_at_random(config):
+        return detector
+    began_anew = [name for name in own if name not in taken]
+    return replace(detector, notes=source.notes + _notes(began_anew, source, categories))
 
 
 def starts_at_random(config: ModelConfig) -> bool:
@@ -162,10 +163,8 @@ def _notes(began_anew: Sequence[str], source: Detector, categories: Sequence[str
     """What was lost on the way, and what was kept although the categories differ."""
     notes = []
     if began_anew:
-        parts = parts_of(began_anew)
-        notes.append(
-            f"{', '.join(parts)} began anew with random weights: the source has others, or none that fit"
-        )
+        parts = ", ".join(parts_of(began_anew))
+        notes.append(f"parts of {source.name} that do not fit begin anew with random weights: {parts}")
     elif tuple(categories[1:]) != source.categories[1:]:
         notes.append(
             f"of the {source.num_classes - 1} categories of {source.name} {len(categories) - 1} were kept, by name"

@@ -14,7 +14,7 @@ from detector.training.config_file import write_config
 from detector.training.freezing import Freeze
 from detector.training.keeping import at_work
 from detector.training.loading import TrainingImages
-from detector.training.metrics_log import EpochRow, MetricsReader
+from detector.training.metrics_log import EpochRow, MetricsReader, best_of
 from detector.training.run_directory import RunDirectory
 from detector.training.run_log import LOG
 
@@ -42,10 +42,11 @@ def fit(
         config: everything that decides what the run does; written to `config.yaml` there.
         out: the folder. A run that is there already is not overwritten.
         resume: go on from the folder's checkpoint, at the next step.
-        on_epoch: told of each validation; an exception of it ends the run and passes through.
+        on_epoch: told of each epoch's validation, in every process; an exception of it ends the run and passes
+            through.
 
     Returns:
-        The best epoch by `config.monitor`; None in a process that does not lead, or where no epoch has a value.
+        The best epoch by `config.monitor`; None in a process that does not lead.
 
     Raises:
         ValueError: settings, data or a folder that cannot be, each in one sentence; also what ended a run that was
@@ -62,7 +63,11 @@ def fit(
         if keeper.leads and not resume:
             write_config(directory.config, config)
         _train(config, keeper, on_epoch)
-    return best_row(directory, config.monitor) if keeper.leads else None
+    if not keeper.leads:
+        return None
+    measured = MetricsReader(directory.folder)
+    measured.new()
+    return best_of(measured.epochs, config.monitor)
 
 
 def _train(config: RunConfig, keeper: RunKeeper, on_epoch: Callable[[EpochRow], None] | None) -> None:
@@ -85,7 +90,7 @@ def _train(config: RunConfig, keeper: RunKeeper, on_epoch: Callable[[EpochRow], 
 
 
 def _datasets(config: RunConfig) -> tuple[Any, Any]:
-    """Training and validation data, fit for use and with the same categories."""
+    """Training and validation data, fit for use."""
     given = config.data
     opened = []
     for name, limit in (("train", given.limit_train), ("val", given.limit_val)):
@@ -98,13 +103,7 @@ def _datasets(config: RunConfig) -> tuple[Any, Any]:
                 f"data.{name} {source} is not fit for training: {'; '.join(problems[:_MOST])}{more}"
             )
         opened.append(dataset)
-    train, validation = opened
-    if tuple(train.categories) != tuple(validation.categories):
-        differ = sorted(set(train.categories) ^ set(validation.categories)) or ["their order"]
-        raise ValueError(
-            f"data.train and data.val have other categories ({', '.join(differ[:_MOST])}); give both the same list"
-        )
-    return train, validation
+    return opened[0], opened[1]
 
 
 def _freeze(config: RunConfig) -> Freeze:
@@ -115,12 +114,3 @@ def _freeze(config: RunConfig) -> Freeze:
         raise ValueError("recipe.unfreeze_epoch is null, and the backbone has random weights: set it to 0")
     LOG.info("the backbone has random weights, so it is trained from the first epoch")
     return Freeze(0)
-
-
-def best_row(directory: RunDirectory, monitor: str) -> EpochRow | None:
-    """The epoch with the highest `monitor` among those validated so far, the first one of equals; None for none."""
-    rows = [
-        row for row in MetricsReader(directory.folder).new() if isinstance(row, EpochRow) and row.epoch >= 0
-    ]
-    valued = [(value, row) for row in rows if (value := row.value(monitor)) is not None]
-    return max(valued, key=lambda pair: pair[0])[1] if valued else None

@@ -125,8 +125,6 @@ class TrainingModule(LightningModule):
         total = weighted_total(losses, self.config.recipe.loss_weights)
         facts = [*(losses[name] for name in LOSS_NAMES), total]
         self._seen = torch.stack([one.detach() for one in facts]), batch.indices
-        if self.trainer.world_size > 1 and self.trainer.is_last_batch:
-            self._share_buffers()
         return total
 
     def configure_gradient_clipping(
@@ -178,8 +176,3 @@ class TrainingModule(LightningModule):
         generator = self.model.rpn.anchor_generator
         if generator.cell_anchors[0].dtype != torch.float32:
             generator.cell_anchors = self._anchors
-
-    def _share_buffers(self) -> None:
-        """Rank 0's statistics of BatchNorm for all: each process has seen other images in the last batch."""
-        for buffer in self.model.buffers():
-            torch.distributed.broadcast(buffer, src=0)

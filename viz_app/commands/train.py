@@ -1,0 +1,121 @@
+"""The subcommand that trains a detector: `boxscope train`.
+
+Every setting of `config.yaml` is an option, too: `--recipe.lr 1e-4`. They are read off the records of a run, which
+bring torch; so the options are only made where this subcommand is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+    from detector.training.metrics_log import EpochRow
+
+_KINDS = {int: "WHOLE", float: "NUMBER", str: "TEXT", bool: "true|false"}
+_STOPPED = 130
+_OUT = "BOXSCOPE_TRAIN_OUT"
+"""The generated folder of a run, for the further processes that this one starts with the same arguments."""
+
+
+def train_options(parser: ArgumentParser) -> None:
+    """Options of `boxscope train`: a file of settings, and every setting by its dotted name."""
+    from detector.training.settings import settings
+
+    parser.add_argument(
+        "--config", type=str, default=None, metavar="FILE",
+        help="settings of the run (YAML), such as another run's config.yaml; what is left out has its default",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=str, default=None, metavar="DIR",
+        help="folder of the run, new or empty; a new one in the workspace by default",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the best epoch as JSON")
+    for one in settings():
+        parser.add_argument(
+            f"--{one.key}", type=str, default=None, metavar=_KINDS.get(one.kind, "YAML"),
+            help=f"{one.meaning.replace('%', '%%')}; {_plain(one.default)} by default",
+        )  # fmt: skip
+
+
+def train(options: Namespace) -> int:
+    """Train a detector, and say where it lies."""
+    from detector.training.config import RunConfig
+    from detector.training.config_file import changed, read_config
+    from detector.training.fit import fit
+    from detector.training.settings import settings
+    from detector.training.stopping import RunStopped
+    from detector.training.trainer import is_leader
+
+    given = {one.key: options[one.key] for one in settings()}
+    changes = {key: text for key, text in given.items() if text is not None}
+    config = RunConfig() if options.config is None else read_config(options.config)
+    config = changed(config, changes)
+    folder = _folder(options.out, config.model.source)
+    if is_leader():
+        print(f"training into {folder}", file=sys.stderr)
+    try:
+        best = fit(config, folder, on_epoch=_tell if is_leader() else None)
+    except RunStopped as stop:
+        if is_leader():
+            print(
+                f"boxscope: {stop}; `boxscope resume {options.out or folder.name}` goes on", file=sys.stderr
+            )
+        return _STOPPED
+    if is_leader():
+        print(_as_json(best, folder) if options.json else _in_words(best, folder))
+    return 0
+
+
+def _folder(out: str | None, model: str) -> Path:
+    """Where the run lies: as asked for, else a new folder in the workspace, the same for all of its processes.
+
+    Raises:
+        ValueError: processes that were started from outside cannot agree on a new name.
+    """
+    from viz_app.jobs.launching import free_name
+    from viz_app.jobs.workspace import runs_folder
+
+    if out is not None:
+        return Path(out)
+    if _OUT in os.environ:
+        return Path(os.environ[_OUT])
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError("several processes train together; --out DIR tells them all where")
+    folder = runs_folder() / free_name(model)
+    os.environ[_OUT] = str(folder)
+    return folder
+
+
+def _tell(row: EpochRow) -> None:
+    from detector.training.epoch_work import line_of
+
+    print(line_of(row), file=sys.stderr, flush=True)
+
+
+def _in_words(best: EpochRow | None, folder: Path) -> str:
+    from detector.training.epoch_work import line_of
+    from detector.training.run_directory import RunDirectory
+
+    said = "no epoch was validated" if best is None else f"best: {line_of(best)}"
+    return f"{said}\n{RunDirectory(folder).best}"
+
+
+def _as_json(best: EpochRow | None, folder: Path) -> str:
+    from detector.training.run_directory import RunDirectory
+
+    found: dict[str, Any] = {} if best is None else asdict(best)
+    return json.dumps(
+        {"run": str(folder), "checkpoint": str(RunDirectory(folder).best), "best": found}, indent=2
+    )
+
+
+def _plain(value: object) -> str:
+    """A default as one would write it."""
+    return "null" if value is None else json.dumps(value)
