@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
-from viz_app.commands import diagnose, doctor, looking, tune, why
+from viz_app.commands import convert, diagnose, doctor, looking, runs, train, tune, why
 from viz_app.commands.mistakes import one_line
 
 USAGE_ERROR = 2
@@ -65,15 +65,26 @@ COMMANDS: dict[str, Command] = {
         doctor.doctor_options,
         doctor.doctor,
     ),
+    "train": Command("train a detector, and watch it", train.train_options, train.train),
     "tune": Command("look for better settings with many trials", tune.tune_options, tune.tune),
+    "runs": Command("list the trainings and how they stand", runs.runs_options, runs.runs),
+    "stop": Command("end a training after its present batch", runs.stop_options, runs.stop),
+    "resume": Command("go on with a training that ended too early", runs.resume_options, runs.resume),
+    "convert": Command(
+        "write a data set as COCO, Pascal VOC or YOLO", convert.convert_options, convert.convert
+    ),
     "trace": Command(
         "capture one image into a file that the app opens", looking.trace_options, looking.trace
     ),
 }
 
 
-def build_parser() -> ArgumentParser:
-    """The whole command line. It raises ArgumentError instead of printing its usage and exiting."""
+def build_parser(asked: str | None = None) -> ArgumentParser:
+    """The command line. It raises ArgumentError instead of printing its usage and exiting.
+
+    Args:
+        asked: the subcommand whose options are wanted; the others have none, for those of `train` cost seconds.
+    """
     parser = ArgumentParser(
         prog="boxscope",
         description="See at which stage of a detector, and because of what, an object was kept or lost.",
@@ -83,7 +94,8 @@ def build_parser() -> ArgumentParser:
     table = parser.add_subcommands(required=False, dest="command", metavar="COMMAND")
     for name, command in COMMANDS.items():
         subparser = ArgumentParser(description=command.summary, exit_on_error=False)
-        command.add_options(subparser)
+        if name == asked:
+            command.add_options(subparser)
         table.add_subcommand(name, subparser, help=command.summary)
     return parser
 
@@ -98,7 +110,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     reading: str | None = given[0] if given and given[0] in COMMANDS else None
     try:
-        options = build_parser().parse_args(given)
+        options = build_parser(reading).parse_args(given)
         reading = None
         if options.command is None:
             raise ValueError(f"say what to do: {', '.join(COMMANDS)} (`boxscope --help` explains each)")
