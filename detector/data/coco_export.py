@@ -6,15 +6,18 @@ Boxes come in as xyxy [G, 4] and are written as `[x, y, width, height]`, both in
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image
 
+from detector.data.coco import ANNOTATIONS
+from detector.data.converted import Entry
+from detector.data.new_folder import new_folder
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from detector.data.items import Sample
 
@@ -59,47 +62,63 @@ def write_coco(
         ValueError: a folder that holds something already, or whose parent does not exist.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder}: there is something already; expected a new or empty folder")
-    if not folder.absolute().parent.is_dir():
-        raise ValueError(f"{folder}: its parent folder does not exist")
-    temporary = folder.absolute().with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        (temporary / names.format(0)).parent.mkdir(parents=True)
-        document = _empty_document(dataset.categories)
+    with new_folder(folder) as temporary:
+        (temporary / names.format(0)).parent.mkdir(parents=True, exist_ok=True)
+        entries = []
         for position, index in enumerate(range(len(dataset)) if indices is None else indices):
-            _write_item(document, dataset[index], position, temporary / names.format(position))
-        (temporary / "annotations.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        if folder.exists():
-            folder.rmdir()
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return folder / "annotations.json"
+            pixels, target = dataset[index]
+            path = temporary / names.format(position)
+            Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path)
+            entries.append(Entry(path.name, (pixels.shape[1], pixels.shape[2]), target))
+        document_of(dataset.categories, entries).write(temporary / ANNOTATIONS)
+    return folder / ANNOTATIONS
 
 
-def _empty_document(categories: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
-    names = [{"id": k, "name": name} for k, name in enumerate(categories) if k > 0]
-    return {"images": [], "annotations": [], "categories": names}
+@dataclass(frozen=True, slots=True)
+class CocoDocument:
+    """The content of an annotation file, and how many objects there are in it."""
+
+    content: dict[str, list[dict[str, Any]]]
+
+    @property
+    def objects(self) -> int:
+        """How many there are."""
+        return len(self.content["annotations"])
+
+    def write(self, path: Path) -> None:
+        """As JSON."""
+        path.write_text(json.dumps(self.content, indent=1) + "\n", encoding="utf-8")
 
 
-def _write_item(document: dict[str, list[dict[str, Any]]], item: Sample, position: int, path: Path) -> None:
-    pixels, target = item
-    image = position + 1
-    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path)
-    height, width = pixels.shape[1:]
-    document["images"].append({"id": image, "file_name": path.name, "height": height, "width": width})
-    crowd = target["iscrowd"].tolist() if "iscrowd" in target else [False] * len(target["labels"])
-    for row, (x1, y1, x2, y2) in enumerate(target["boxes"].tolist()):
-        extras = {key: round(float(target[key][row]), 4) for key in EXTRAS if key in target}
-        document["annotations"].append(
-            {
-                "id": len(document["annotations"]) + 1,
-                "image_id": image,
-                "category_id": int(target["labels"][row]),
-                "bbox": [x1, y1, x2 - x1, y2 - y1],
-                "area": (x2 - x1) * (y2 - y1),
-                "iscrowd": int(crowd[row]),
-                **extras,
-            }
-        )
+def document_of(
+    categories: Sequence[str], entries: Sequence[Entry], category_ids: Sequence[int] | None = None
+) -> CocoDocument:
+    """The annotation file of some images.
+
+    Args:
+        categories: names, index 0 is background.
+        entries: the images with their objects.
+        category_ids: of a COCO file the entries come from: its ids are kept; all are numbered from 1 otherwise.
+    """
+    numbers = category_ids or range(1, len(categories))
+    names = [{"id": k, "name": name} for k, name in zip(numbers, categories[1:], strict=True)]
+    document = CocoDocument({"images": [], "annotations": [], "categories": names})
+    for position, entry in enumerate(entries):
+        image = entry.target["image_id"] if category_ids else position + 1
+        height, width = entry.size
+        said = {"id": image, "file_name": entry.name, "height": height, "width": width}
+        document.content["images"].append(said)
+        for row in range(len(entry.labels)):
+            number = int(entry.target["ids"][row]) if category_ids else document.objects + 1
+            known = {"id": number, "image_id": image, "category_id": numbers[entry.labels[row] - 1]}
+            document.content["annotations"].append({**known, **_described(entry, row)})
+    return document
+
+
+def _described(entry: Entry, row: int) -> dict[str, Any]:
+    """Box, area and the like of one object."""
+    x1, y1, x2, y2 = entry.target["boxes"][row].tolist()
+    extras = {key: round(float(entry.target[key][row]), 4) for key in EXTRAS if key in entry.target}
+    width, height = round(x2 - x1, 9), round(y2 - y1, 9)
+    crowd = int(entry.crowd[row])
+    return {"bbox": [x1, y1, width, height], "area": round(width * height, 9), "iscrowd": crowd, **extras}

@@ -7,14 +7,14 @@ counted as they are written, whatever the file says of itself. An archive within
 
 from __future__ import annotations
 
-import shutil
 import stat
 import unicodedata
-import uuid
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
+
+from detector.data.new_folder import new_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,18 +65,9 @@ def unpack_zip(file: str | Path | IO[bytes], into: str | Path, *, limits: Limits
         OSError: the disk is full, or the folder cannot be written. Nothing is left behind in either case.
     """
     into, limits = Path(into), limits or Limits()
-    if into.exists() and (not into.is_dir() or any(into.iterdir())):
-        raise ValueError(f"{into}: there is something already; expected a new or empty folder")
     into.absolute().parent.mkdir(parents=True, exist_ok=True)
-    temporary = into.absolute().with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        temporary.mkdir()
+    with new_folder(into) as temporary:
         _unpack(file, temporary, limits)
-        if into.exists():
-            into.rmdir()
-        temporary.replace(into)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return _entered(into)
 
 
