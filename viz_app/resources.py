@@ -199,12 +199,9 @@ def _comparison(a: str, b: str, files_a: str, files_b: str) -> Comparison:
 def _confused_pairs(folder: str, files: str, score: float, iou: float) -> tuple[ConfusedPair, ...]:
     del files
     from detector.judging.confusion_cells import confused_pairs as pairs_of
-    from detector.judging.parts import finished
-    from detector.judging.rows import ImageReport
-    from detector.judging.run import DIAGNOSE
+    from detector.judging.kept_run import read_run
 
-    reports = map(ImageReport.from_content, finished(Path(folder), DIAGNOSE))
-    return tuple(sorted(pairs_of(reports, score, iou), key=lambda pair: pair.image_index))
+    return tuple(pairs_of(read_run(folder).reports, score, iou))
 
 
 @st.cache_resource(max_entries=MOST_DATASETS, show_spinner=False)

@@ -82,4 +82,4 @@ def _result(run: ShownRun, evaluation: Evaluation, scene: Scene | None) -> None:
     show_charts(run)
     if not narrowed:
         show_gallery_card(run, scene)
-    show_exports(run, evaluation)
+    show_exports(run)
