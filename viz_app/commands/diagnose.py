@@ -6,22 +6,16 @@ to stderr.
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from viz_app.commands.looking import KNOBS, threshold_options
+from viz_app.commands.progress import ProgressLine, told_that_it_goes_on
+from viz_app.commands.progress import stopped_gently as _stopped_gently
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
-
     from jsonargparse import ArgumentParser, Namespace
 
-    from detector.judging.status import Status
     from detector.judging.summary import Summary
 
 _MOST = 8
@@ -78,8 +72,8 @@ def diagnose(options: Namespace) -> int:
         raise ValueError(f"{options.out} is a file; --out names the folder of the run")
     dataset = open_dataset(options.dataset)
     detector = named_detector(options.model, options.weights)
-    shown = _ProgressLine()
-    with _stopped_gently(), _told_that_it_goes_on(), shown:
+    shown = ProgressLine()
+    with _stopped_gently(), told_that_it_goes_on(), shown:
         diagnosis = diagnose_dataset(
             detector,
             dataset,
@@ -97,61 +91,6 @@ def diagnose(options: Namespace) -> int:
         text = diagnosis.summary.to_json() if options.json else summary_text(diagnosis.summary)
         print(text, end="" if options.json else "\n")
     return 0
-
-
-class _ProgressLine:
-    """One line on stderr that is written over while it is a terminal; a line for each phase where it is not."""
-
-    def __init__(self) -> None:
-        self._live, self._phase, self._width = sys.stderr.isatty(), "", 0
-
-    def __enter__(self) -> _ProgressLine:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live and self._width:
-            print(file=sys.stderr)
-
-    def tell(self, status: Status) -> None:
-        """Show how far the run is."""
-        line = status.line()
-        if self._live:
-            print(f"\r{line:<{self._width}}", end="", file=sys.stderr, flush=True)
-            self._width = len(line)
-        elif status.phase != self._phase:
-            print(line, file=sys.stderr, flush=True)
-        self._phase = status.phase
-
-
-@contextmanager
-def _stopped_gently() -> Iterator[None]:
-    """A request to end (SIGTERM) is what Ctrl+C is: the run says that it was stopped, and can be continued."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _told_that_it_goes_on() -> Iterator[None]:
-    """Whoever stops a run is told that nothing is lost."""
-    from detector.judging.processes import leads
-
-    try:
-        yield
-    except KeyboardInterrupt:
-        if leads():
-            print("boxscope: stopped; the same command goes on from here", file=sys.stderr)
-        raise
 
 
 def summary_text(summary: Summary) -> str:

@@ -26,7 +26,7 @@ _RULES = (
     ),
 )
 _KINDS = {"int": "a whole number", "float": "a number"}
-_POSITIONAL = ("image", "dataset")
+_POSITIONAL = {"image": "IMAGE", "dataset": "DATASET", "first": "A", "second": "B", "what": "WHAT"}
 
 
 def one_line(mistake: Exception, command: str | None = None) -> str:
@@ -49,4 +49,4 @@ def one_line(mistake: Exception, command: str | None = None) -> str:
 
 def _named(name: str) -> str:
     """A required argument as the usage line writes it."""
-    return name.upper() if name in _POSITIONAL else f"--{name}"
+    return _POSITIONAL.get(name, f"--{name}")
