@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
-from viz_app.commands import convert, diagnose, doctor, looking, runs, train, tune, why
+from viz_app.commands import compare, convert, diagnose, doctor, evaluate, looking, runs, train, tune, why
 from viz_app.commands.mistakes import one_line
 
 USAGE_ERROR = 2
@@ -72,6 +72,16 @@ COMMANDS: dict[str, Command] = {
     "resume": Command("go on with a training that ended too early", runs.resume_options, runs.resume),
     "convert": Command(
         "write a data set as COCO, Pascal VOC or YOLO", convert.convert_options, convert.convert
+    ),
+    "evaluate": Command(
+        "COCO's numbers of a detector on a data set, by class, size and image",
+        evaluate.evaluate_options,
+        evaluate.evaluate,
+    ),
+    "compare": Command(
+        "two detectors, thresholds or epochs on one data set, object by object",
+        compare.compare_options,
+        compare.compare,
     ),
     "trace": Command(
         "capture one image into a file that the app opens", looking.trace_options, looking.trace
