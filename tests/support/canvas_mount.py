@@ -5,9 +5,8 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from viz_app.canvas import component
+from viz_app.canvas import source
 
-_FOLDER = component._FOLDER
 _MOUNT = """async ([html, css, js, packet, width]) => {
   document.body.innerHTML = "";
   const host = document.body.appendChild(document.createElement("div"));
@@ -30,8 +29,8 @@ _MOUNT = """async ([html, css, js, packet, width]) => {
 def mount(page: Page, packet: bytes, width: int = 800) -> None:
     """Show a packet in an empty page, in a column `width` screen pixels wide."""
     page.set_content("<!doctype html><body style='margin:0'></body>")
-    html, css = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("canvas.html", "canvas.css"))
-    page.evaluate(_MOUNT, [html, css, component.script(), base64.b64encode(packet).decode(), width])
+    drawn = base64.b64encode(packet).decode()
+    page.evaluate(_MOUNT, [source.markup(), source.style(), source.script(), drawn, width])
 
 
 def rerun(page: Page, packet: bytes) -> None:

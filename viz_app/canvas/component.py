@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -11,6 +10,7 @@ from streamlit.components.v2 import component
 
 from viz_app.canvas.events import CanvasEvent, Pick, boxes_at, read_event
 from viz_app.canvas.packet import MOST_DRAWN, pack
+from viz_app.canvas.source import markup, script, style
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,23 +18,13 @@ if TYPE_CHECKING:
     from viz_app.canvas.candidates import Preview
     from viz_app.figures.picture import BoxGroup
 
-_FOLDER = Path(__file__).parent
-_SCRIPTS = (
-    "packet.js", "boxes.js", "preview.js", "sidebar.js", "knobs.js",
-    "paint.js", "view.js", "gestures.js", "linked.js", "canvas.js",
-)  # fmt: skip
 _MOST_PICKED = 100
-
-
-def script() -> str:
-    """The component's JavaScript, one module."""
-    return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
 
 
 _canvas = component(
     "boxscope_canvas",
-    html=(_FOLDER / "canvas.html").read_text(encoding="utf-8"),
-    css=(_FOLDER / "canvas.css").read_text(encoding="utf-8"),
+    html=markup(),
+    css=style(),
     js=script(),
 )
 
