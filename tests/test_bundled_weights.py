@@ -143,10 +143,12 @@ def test_the_learning_rate_warms_up_and_then_falls() -> None:
 def test_training_batches_and_weights_are_the_same_every_time() -> None:
     recipe = Recipe(phases=((1, 64), (1, 96)), batch_size=2)
     first, second = (list(batches_of(recipe)) for _ in range(2))
-    assert [images[0].shape[-1] for images, _ in first] == [64, 96]
-    for (images, targets), (again, same) in zip(first, second, strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(images, again, strict=True))
-        assert all(torch.equal(a["boxes"], b["boxes"]) for a, b in zip(targets, same, strict=True))
+    assert [batch.images[0].shape[-1] for batch in first] == [64, 96]
+    for batch, again in zip(first, second, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(batch.images, again.images, strict=True))
+        assert all(
+            torch.equal(a["boxes"], b["boxes"]) for a, b in zip(batch.targets, again.targets, strict=True)
+        )
     one, other = (build_for_training(recipe) for _ in range(2))
     assert isinstance(one, PyramidDetector)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))

@@ -2,7 +2,8 @@
 
 A plain PyTorch loop over freshly drawn scenes: AdamW, linear warm-up then cosine at every step, gradient norm
 clipped, fixed seeds. It starts on small crowded scenes: as many objects each for 40% of the arithmetic.
-Afterwards the detector is measured on held-out scenes and written with what was measured.
+Afterwards the detector is measured on held-out scenes and written with what was measured. Schedule, groups of
+parameters, weighted losses and batches are those of every training; the phases are what `fit` does not have.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import logging
-import math
 import tempfile
 import time
 from dataclasses import dataclass
@@ -21,14 +21,17 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from detector.data.items import Sample
 from detector.data.shapes import ShapesDataset
 from detector.models.checkpoints import save_checkpoint
+from detector.models.losses import LossWeights
 from detector.models.pyramid import PyramidConfig, PyramidDetector, build_pyramid
+from detector.training.loading import Batch, as_batch
+from detector.training.optimizers import decay_groups
+from detector.training.schedule import learning_rate
 from detector.training.shapes_evaluation import evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 log = logging.getLogger(__name__)
 
@@ -95,25 +98,16 @@ class Recipe:
 
     def lr_at(self, step: int) -> float:
         """Learning rate of optimizer step `step`, from 0."""
-        if step < self.warmup_steps:
-            return self.lr * (step + 1) / self.warmup_steps
-        done = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
-        return self.lr * 0.5 * (1 + math.cos(math.pi * done))
+        return learning_rate(step, peak=self.lr, warmup_steps=self.warmup_steps, steps=self.steps)
 
 
-def batches_of(recipe: Recipe) -> Iterator[tuple[list[Tensor], list[dict[str, Tensor]]]]:
-    """The training batches in their fixed order: images float [3, H, W] in [0, 1], and their targets."""
+def batches_of(recipe: Recipe) -> Iterator[Batch]:
+    """The training batches in their fixed order."""
     for offset, (steps, size) in enumerate(recipe.phases):
         scenes = ShapesDataset(steps * recipe.batch_size, seed=recipe.train_seed + offset, size=size)
         yield from DataLoader(
-            scenes, recipe.batch_size, num_workers=1, collate_fn=_collate, prefetch_factor=4
+            scenes, recipe.batch_size, num_workers=1, collate_fn=as_batch, prefetch_factor=4
         )
-
-
-def _collate(samples: Sequence[Sample]) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
-    images = [pixels.float() / 255 for pixels, _ in samples]
-    targets = [{"boxes": t["boxes"].as_subclass(Tensor), "labels": t["labels"]} for _, t in samples]
-    return images, targets
 
 
 def build_for_training(recipe: Recipe, config: PyramidConfig = CONFIG) -> PyramidDetector:
@@ -133,18 +127,17 @@ def train(model: PyramidDetector, recipe: Recipe, safety_copy: Path | None = Non
         recipe: the settings.
         safety_copy: where the bare state dict is kept, every 250 steps and at the end.
     """
-    norms = [p for p in model.parameters() if p.ndim <= 1]
-    weights = [p for p in model.parameters() if p.ndim > 1]
-    groups = [{"params": weights}, {"params": norms, "weight_decay": 0.0}]
+    groups = decay_groups(model.parameters())
     optimizer = torch.optim.AdamW(groups, lr=recipe.lr, weight_decay=recipe.weight_decay)
+    weights = LossWeights(*recipe.loss_weights)
     started = time.monotonic()
-    for step, (images, targets) in enumerate(batches_of(recipe)):
+    for step, batch in enumerate(batches_of(recipe)):
         lr = recipe.lr_at(step)
-        _take_size(model, images[0].shape[-1])
+        _take_size(model, batch.images[0].shape[-1])
         for group in optimizer.param_groups:
             group["lr"] = lr
-        losses = model(images, targets)
-        total = torch.stack([w * losses[n] for n, w in _weighted(recipe)]).sum()
+        losses = model(batch.images, batch.targets)
+        total = weights.total(losses)
         optimizer.zero_grad(set_to_none=True)
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm, error_if_nonfinite=True)
@@ -161,11 +154,6 @@ def _take_size(model: PyramidDetector, size: int) -> None:
     """Let square images of this size through without resizing."""
     transform: Any = model.transform
     transform.min_size, transform.max_size = (size,), size
-
-
-def _weighted(recipe: Recipe) -> list[tuple[str, float]]:
-    names = ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg")
-    return list(zip(names, recipe.loss_weights, strict=True))
 
 
 def _report(step: int, losses: dict[str, Tensor], lr: float, norm: float, rate: float) -> None:
