@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import types
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from detector.training.config import RunConfig
+
+_WORDS = {int: "WHOLE", float: "NUMBER", str: "TEXT", tuple: "LIST", type(None): "null"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,20 @@ class Setting:
     def is_text(self) -> bool:
         """Whether it takes any text (and perhaps null)."""
         return self.kind is str or set(get_args(self.kind)) == {str, type(None)}
+
+    @property
+    def words(self) -> str:
+        """Its type in short, such as `NUMBER`, `WHOLE|null` or `adamw|sgd`."""
+        return _words(self.kind)
+
+
+def _words(kind: Any) -> str:  # noqa: ANN401
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return "|".join(map(_words, parts))
+    if origin is Literal:
+        return "|".join(map(str, parts))
+    return _WORDS.get(origin or kind, "YAML")
 
 
 @cache

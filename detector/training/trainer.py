@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from detector.training.config import RunConfig, TrainerConfig
 
-_LIGHTNING = logging.getLogger("lightning.pytorch")
+_LOGGERS = tuple(logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric"))
 _DDP = ("auto", "ddp")
 
 
@@ -109,15 +109,17 @@ def _precision(where: TrainerConfig) -> str:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without Lightning's advice: what it says of loaders, samplers and frozen parts is ours to decide."""
-    level = _LIGHTNING.level
-    _LIGHTNING.setLevel(logging.ERROR)
+    levels = [logger.level for logger in _LOGGERS]
+    for logger in _LOGGERS:
+        logger.setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"lightning\..*")
         warnings.filterwarnings("ignore", message=r".*(dataloader|eval mode|ddp).*", category=UserWarning)
         try:
             yield
         finally:
-            _LIGHTNING.setLevel(level)
+            for logger, level in zip(_LOGGERS, levels, strict=True):
+                logger.setLevel(level)
 
 
 def checkpoint_words(path: Path | None) -> dict[str, Any]:

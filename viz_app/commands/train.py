@@ -9,19 +9,23 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jsonargparse import ArgumentParser, Namespace
 
     from detector.training.metrics_log import EpochRow
 
-_KINDS = {int: "WHOLE", float: "NUMBER", str: "TEXT", bool: "true|false"}
 _STOPPED = 130
 _OUT = "BOXSCOPE_TRAIN_OUT"
 """The generated folder of a run, for the further processes that this one starts with the same arguments."""
+_STARTED_OUTSIDE = ("WORLD_SIZE", "SLURM_NTASKS")
+"""Where `torchrun` and SLURM say how many processes they have started."""
 
 
 def train_options(parser: ArgumentParser) -> None:
@@ -39,7 +43,7 @@ def train_options(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the best epoch as JSON")
     for one in settings():
         parser.add_argument(
-            f"--{one.key}", type=str, default=None, metavar=_KINDS.get(one.kind, "YAML"),
+            f"--{one.key}", type=str, default=None, metavar=one.words,
             help=f"{one.meaning.replace('%', '%%')}; {_plain(one.default)} by default",
         )  # fmt: skip
 
@@ -73,7 +77,8 @@ def train(options: Namespace) -> int:
     return 0
 
 
-def _folder(out: str | None, model: str) -> Path:
+@contextmanager
+def _folder(out: str | None, model: str) -> Iterator[Path]:
     """Where the run lies: as asked for, else a new folder in the workspace, the same for all of its processes.
 
     Raises:
@@ -82,15 +87,17 @@ def _folder(out: str | None, model: str) -> Path:
     from viz_app.jobs.launching import free_name
     from viz_app.jobs.workspace import runs_folder
 
-    if out is not None:
-        return Path(out)
-    if _OUT in os.environ:
-        return Path(os.environ[_OUT])
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if out is not None or _OUT in os.environ:
+        yield Path(out or os.environ[_OUT])
+        return
+    if any(int(os.environ.get(name, "1")) > 1 for name in _STARTED_OUTSIDE):
         raise ValueError("several processes train together; --out DIR tells them all where")
     folder = runs_folder() / free_name(model)
     os.environ[_OUT] = str(folder)
-    return folder
+    try:
+        yield folder
+    finally:
+        os.environ.pop(_OUT, None)
 
 
 def _tell(row: EpochRow) -> None:
