@@ -17,6 +17,7 @@ from viz_app.figures.strip import Stage, strip_of
 from viz_app.figures.strip_html import strip_html
 from viz_app.links import Selected
 from viz_app.problems import cautions, show_notice
+from viz_app.sidebar.training import training_panel
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page
@@ -52,6 +53,7 @@ ENTRIES = (
     Entry("why", "Why?", "Inspect"),
     Entry("data", "Data", "Improve", about_image=False),
     Entry("doctor", "Doctor", "Improve", about_image=False),
+    Entry("train", "Train", "Improve", about_image=False),
     Entry("dataset", "Data set", "Judge", about_image=False),
     Entry("evaluate", "Evaluate", "Judge", about_image=False),
     Entry("compare", "Compare", "Judge", about_image=False),
@@ -66,7 +68,9 @@ def main() -> None:
     st.logo(LOGO, size="large", icon_image=ICON)
     st.html(STYLE)
     box = st.container()
+    panel = st.sidebar.container()
     scene = choose_scene(box)
+    training_panel(panel)
     pages = {entry.name: _page(entry, scene) for entry in ENTRIES}
     sections: dict[str, list[Page]] = {}
     for entry in ENTRIES:

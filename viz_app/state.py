@@ -159,6 +159,11 @@ def selected_rows(key: str) -> list[int]:
     return list(st.session_state[key].selection.rows)
 
 
+def selected_cells(key: str) -> list[tuple[int, str]]:
+    """Cells that are selected in a table: place of the row, name of the column."""
+    return [(int(row), str(column)) for row, column in st.session_state[key].selection.cells]
+
+
 def selected_points(key: str) -> list[dict[str, Any]]:
     """Points that are selected in a chart, with their `customdata`."""
     return list(st.session_state[key].selection.points)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
+from detector.training.metrics_log import best_of
 from viz_app.figures.charts import calm
 from viz_app.figures.palette import ACCENT, FOUND, GREY, ORANGE, SKY, with_alpha
 from viz_app.figures.waterfall import rung_color
@@ -28,12 +29,6 @@ def epoch_name(epoch: int) -> str:
     return "start" if epoch < 0 else str(epoch + 1)
 
 
-def best_epoch(rows: Sequence[EpochRow], monitor: str = "AP") -> EpochRow | None:
-    """The row of the highest value, the first one of several; None where no value is known."""
-    known = [(value, row) for row in rows if (value := row.value(monitor)) is not None]
-    return max(known, key=lambda pair: pair[0])[1] if known else None
-
-
 def ap_figure(curves: Sequence[RunCurve], height: int = 320) -> go.Figure:
     """AP over the epochs: of one run with AP50 and AP75, of several AP alone; the best epoch has a star.
 
@@ -47,8 +42,8 @@ def ap_figure(curves: Sequence[RunCurve], height: int = 320) -> go.Figure:
         measures = _MEASURES if alone else (("AP", curve.color, 2.5),)
         for measure, color, width in measures:
             figure.add_trace(_line(curve.epochs, measure, measure if alone else curve.name, color, width))
-        best = best_epoch(curve.epochs)
-        if best is not None:
+        best = best_of(list(curve.epochs), "AP")
+        if best is not None and best.AP is not None:
             figure.add_trace(_star(best, ACCENT if alone else curve.color))
     calm(figure, x="epochs done", y="average precision", height=height)
     figure.update_layout(hovermode="x unified", showlegend=True, margin={"t": 36}, legend=_LEGEND)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MOST_POINTS = 1000
 """Points of one line: more are not told apart on a screen."""
 
-_WINDOW_SHARE, _LONGEST_WINDOW = 40, 100
+_WINDOW_SHARE, _WINDOW = 20, (5, 100)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,13 +50,11 @@ def column(rows: Sequence[StepRow], name: str) -> np.ndarray:
 
 
 def smoothed(values: np.ndarray) -> np.ndarray:
-    """The mean of each value and those before it, float [n]; the window is a fortieth of all, at most 100.
+    """The mean of each value and those before it, float [n]: a twentieth of all, at least 5, at most 100.
 
     A value that is not finite stays alone: the mean of the others goes on beside it.
     """
-    window = min(max(len(values) // _WINDOW_SHARE, 1), _LONGEST_WINDOW)
-    if window == 1:
-        return values
+    window = min(max(len(values) // _WINDOW_SHARE, _WINDOW[0]), _WINDOW[1])
     known = np.isfinite(values)
     sums = np.concatenate(([0.0], np.cumsum(np.where(known, values, 0.0))))
     counts = np.concatenate(([0], np.cumsum(known)))

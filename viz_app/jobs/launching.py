@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +22,8 @@ from detector.training.liveness import process_started
 from detector.training.run_directory import RunDirectory, run_at
 from detector.training.run_status import RunState, RunStatus, write_status
 from detector.training.stopping import request_stop
-from viz_app.jobs.sessions import child_of, start_session
-from viz_app.jobs.slots import CUDA
+from viz_app.jobs.sessions import child_of, start_session, works_in
+from viz_app.jobs.slots import CUDA, taken_slots
 from viz_app.jobs.workspace import is_name, runs_folder
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 VARIABLE = "BOXSCOPE_TRAININGS"
 """How many runs this machine trains at once; the others wait in a queue."""
+
+OUTPUT = "output.log"
+"""What the process printed: its log is `train.log`."""
+_PATIENCE = 2.0
 
 
 def run_folder(name: str) -> Path:
@@ -68,6 +74,11 @@ def capacity() -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{VARIABLE} is {text[:20]!r}; expected a whole number from 1 on")
     return int(text)
+
+
+def is_full(count: int) -> bool:
+    """Whether all of `count` slots are held now: who is launched next has to wait."""
+    return taken_slots() >= count
 
 
 def launch(name: str, config: RunConfig) -> Path:
@@ -129,13 +140,29 @@ def resume(name: str) -> None:
 
 
 def stop(name: str) -> None:
-    """Ask a run to end after its present batch, or to leave the queue; it can go on later.
+    """Ask a run to end after its present batch, or to leave the queue; what has a checkpoint can go on later.
 
     Raises:
         ValueError: there is no such run, or it is not at work.
         OSError: the folder cannot be written.
     """
-    request_stop(run_folder(name))
+    folder = run_folder(name)
+    status = request_stop(folder)
+    if status.state is RunState.QUEUED and works_in(status.pid, folder):
+        with suppress(ProcessLookupError):  # it ended just now
+            os.kill(status.pid, signal.SIGTERM)
+        _settle(folder, status)
+
+
+def _settle(folder: Path, asked: RunStatus) -> None:
+    """The waiter says itself that it was stopped; whoever became the training just now had no time to."""
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline and works_in(asked.pid, folder):
+        child_of(folder)
+        time.sleep(0.02)
+    status = run_at(folder).status
+    if status is not None and status.state is RunState.DIED and not works_in(asked.pid, folder):
+        write_status(folder, replace(asked, state=RunState.STOPPED, message="it was stopped before it began"))
 
 
 def let_go(name: str) -> None:
@@ -151,7 +178,7 @@ def _begin(directory: RunDirectory, status: RunStatus, count: int, *words: str |
     python = [sys.executable, "-P", "-m"]
     waiter = [*python, "viz_app.jobs.slots", str(directory.folder), str(count), _devices(count)]
     command = [*python, "viz_app.cli", *map(str, words)]
-    start_session([*waiter, *command], directory.folder, directory.log)
+    start_session([*waiter, *command], directory.folder, directory.folder / OUTPUT)
 
 
 def _waiting(epochs: int) -> RunStatus:

@@ -116,14 +116,15 @@ def _wait(folder: Path, count: int) -> tuple[int, IO[str]]:
     place = Place(slots_folder())
     beat = time.monotonic()
     try:
-        while (found := place.take(count)) is None:
+        while True:
             if (folder / STOP_FILE).exists():
                 raise KeyboardInterrupt
+            if (found := place.take(count)) is not None:
+                return found
             if time.monotonic() > beat + _BEAT_SECONDS:
                 _note(folder)
                 beat = time.monotonic()
             time.sleep(_EVERY_SECONDS)
-        return found
     finally:
         place.leave()
 

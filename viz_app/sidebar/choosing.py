@@ -64,6 +64,14 @@ def choose_detector() -> DetectorSpec | None:
     return DetectorSpec(kind, "DEFAULT" if weights == _OWN else None)
 
 
+def show_checkpoint(path: str) -> None:
+    """Show the detector in a checkpoint file from the next run of the script on; in a callback."""
+    other_detector()
+    state.set_widget(_MODEL, _FILE)
+    state.set_widget(_PATH, path)
+    state.choose(replace(state.choice(), model=path, weights=None))
+
+
 def choose_image(box: DeltaGenerator) -> ImageChoice | None:
     """The image that the widgets ask for: a bundled scene, one of a data set, an upload; problems go to `box`.
 

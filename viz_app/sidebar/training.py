@@ -1,0 +1,168 @@
+"""The Train panel: a detector, a data set and a recipe in, a training process out; folded, it costs nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from viz_app import resources, state
+from viz_app.app_pages.fragments import fragment
+from viz_app.chosen_augmentation import data_augmentation
+from viz_app.controls import shown_detector
+from viz_app.jobs.job import short_name
+from viz_app.jobs.workspace import checkpoint_path, keep_checkpoint
+from viz_app.problems import as_sentence, literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streamlit.delta_generator import DeltaGenerator
+
+    from detector.training.config import RunConfig
+    from viz_app.resources import DetectorSpec
+
+_PANEL, _FROM, _NAME = "train.panel", "train.from", "train.name"
+_TROUBLE, _LAUNCHED = "train trouble", "train launched"
+_SHOWN, _SCRATCH = "shown", "scratch"
+PAGE = "train"
+
+
+def training_panel(place: DeltaGenerator) -> None:
+    """Draw the panel; what is in it only while it is open.
+
+    Args:
+        place: in the sidebar.
+    """
+    with place:
+        panel = st.popover(
+            "Train", icon=":material/model_training:", width="stretch", key=_PANEL, on_change="rerun",
+            help="Fine-tune this detector, or train a new one, in a process of its own.",
+        )  # fmt: skip
+        if panel.open:
+            with panel:
+                _form()
+
+
+def open_panel() -> None:
+    """Unfold the panel in the next run, for a button on a page."""
+    state.set_widget(_PANEL, True)
+
+
+@fragment
+def _form() -> None:
+    go_on()
+    from viz_app.sidebar import training_form as form
+
+    spec = shown_detector()
+    basics, recipe, record = st.tabs(["What", "Recipe", "Record"])
+    try:
+        with basics:
+            scratch = _choose_start(spec)
+            values = {"model.weights": None} if scratch or spec is None else _model_of(spec)
+            values |= form.data_fields(state.choice().survey.data) | form.place_fields()
+            with st.expander("Anchors" if not scratch else "Body and anchors"):
+                values |= form.model_fields(scratch)
+        with recipe:
+            values |= form.recipe_fields(scratch)
+            st.caption(
+                f"Augmentation: {form.augmentation_words(data_augmentation())}. The Data page sets and shows it."
+            )
+        with record:
+            values |= form.record_fields()
+        config = form.config_from(values | form.augmentation_values())
+    except ValueError as problem:
+        config = None
+        st.error(literal(as_sentence(problem)), icon=":material/error:")
+    _launch_row(config, "pyramid" if scratch or spec is None else spec.source)
+
+
+def go_on() -> None:
+    """Where a run was launched in the callback before, look at it on its page."""
+    if state.remembered(_LAUNCHED, ""):
+        from viz_app.shell import page_called  # the shell draws this panel
+
+        state.remember(_LAUNCHED, "")
+        st.switch_page(page_called(PAGE))
+
+
+def _choose_start(spec: DetectorSpec | None) -> bool:
+    """Whether a new detector is trained, and not the one that the sidebar shows."""
+    name = "this detector" if spec is None else short_name(spec.source)
+    start = st.segmented_control(
+        "Start from", (_SHOWN, _SCRATCH), default=_SHOWN, required=True, key=_FROM, persist_state="session",
+        format_func=lambda kind: name if kind == _SHOWN else "from scratch",
+        help="The sidebar's detector with its weights (its head is replaced where the data set has other "
+        "categories), or a new pyramid detector with random ones.",
+    )  # fmt: skip
+    return start == _SCRATCH
+
+
+def _model_of(spec: DetectorSpec) -> dict[str, Any]:
+    """The sidebar's detector as settings; what only this session has becomes a file when it is launched."""
+    return {"model.source": str(_path_of(spec) or spec.source), "model.weights": spec.weights}
+
+
+def _path_of(spec: DetectorSpec) -> Path | None:
+    """Where a detector is kept for a process that cannot see the session; None where its source is enough."""
+    if spec.words.said():
+        return checkpoint_path(f"{short_name(spec.source)}.safetensors", _digest(spec.key))
+    return None if spec.data is None else checkpoint_path(spec.source, spec.sha256)
+
+
+def _launch_row(config: RunConfig | None, model: str) -> None:
+    from viz_app.jobs import launching
+
+    try:
+        free, count = launching.free_name(model), launching.capacity()
+    except (OSError, ValueError) as problem:
+        st.error(literal(as_sentence(problem)), icon=":material/error:")
+        return
+    left, right = st.columns([0.56, 0.44], vertical_alignment="bottom")
+    name = left.text_input(
+        "Name", key=_NAME, placeholder=free, help="Of the run and of its folder in the workspace."
+    ).strip()
+    right.button(
+        "Launch", type="primary", icon=":material/rocket_launch:", key="train.launch", width="stretch",
+        disabled=config is None, on_click=_launch, args=(name or free, config),
+    )  # fmt: skip
+    if trouble := state.remembered(_TROUBLE, ""):
+        st.error(literal(as_sentence(trouble)), icon=":material/error:")
+    elif launching.is_full(count):
+        st.caption(f"This machine trains {count} at a time and is busy: the run will wait for its turn.")
+
+
+def _launch(name: str, config: RunConfig) -> None:
+    from viz_app.jobs import launching
+
+    try:
+        _keep(shown_detector(), config)
+        launching.launch(name, config)
+    except (OSError, ValueError) as problem:
+        state.remember(_TROUBLE, f"the run cannot be launched: {problem}")
+        return
+    state.remember(_TROUBLE, "")
+    state.remember(_LAUNCHED, name)
+    state.set_widget(_NAME, "")
+    state.set_widget(_PANEL, False)
+    state.look_at_training(name)
+
+
+def _keep(spec: DetectorSpec | None, config: RunConfig) -> None:
+    """A detector that only this session knows becomes a file."""
+    path = None if spec is None else _path_of(spec)
+    if spec is None or path is None or config.model.source != str(path):
+        return
+    if spec.words.said():
+        from detector.models.checkpoints import save_checkpoint
+
+        detector = resources.detector(spec)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_checkpoint(path, detector.model, categories=detector.categories)
+    elif spec.data is not None:
+        keep_checkpoint(path, spec.data)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
