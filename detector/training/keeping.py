@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import time
 from contextlib import contextmanager, suppress
@@ -108,6 +109,9 @@ def _clear(directory: RunDirectory) -> None:
     for folder in (directory.folder, directory.checkpoints):
         for left in folder.glob(".*.tmp"):
             left.unlink(missing_ok=True)
+    for folder in (directory.probes, directory.batches):
+        for left in folder.glob(".*.tmp"):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
@@ -116,23 +120,24 @@ def _last_word(keeper: RunKeeper) -> Iterator[None]:
     try:
         yield
     except RunStopped as stop:
-        keeper.end(RunState.STOPPED, str(stop))
+        _end(keeper, RunState.STOPPED, str(stop))
         raise
     except (KeyboardInterrupt, SystemExit):
-        _say(keeper, RunState.STOPPED, "it was interrupted; it goes on from its last checkpoint")
+        _end(keeper, RunState.STOPPED, "it was interrupted; it goes on from its last checkpoint")
         raise
     except Exception as error:
         wanted = error is keeper.wanted_end
         if not wanted:
             LOG.exception("the run failed")
-        _say(keeper, RunState.STOPPED if wanted else RunState.FAILED, in_a_sentence(error))
+        _end(keeper, RunState.STOPPED if wanted else RunState.FAILED, in_a_sentence(error))
         if wanted or (said := told(error)) is error:
             raise
         raise said from error
-    keeper.end(RunState.DONE, keeper.remark)
+    _end(keeper, RunState.DONE, keeper.remark)
 
 
-def _say(keeper: RunKeeper, state: RunState, message: str) -> None:
-    """Where even the last word cannot be written, the first error is what counts."""
+def _end(keeper: RunKeeper, state: RunState, message: str) -> None:
+    """Where even the last word cannot be written, the first error counts; readers will find that the run died."""
     with suppress(OSError):
+        keeper.directory.stop.unlink(missing_ok=True)
         keeper.end(state, message)

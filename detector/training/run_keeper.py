@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from detector.training.pace import Pace
 from detector.training.run_log import LOG
-from detector.training.run_status import BEAT_EVERY, RunState, RunStatus, write_status
+from detector.training.run_status import BEAT_EVERY, RunState, RunStatus, write_last_status, write_status
 from detector.training.stop_signals import StopSignals
 
 if TYPE_CHECKING:
@@ -101,8 +101,9 @@ class RunKeeper:
     def end(self, state: RunState, message: str = "") -> None:
         """The last word."""
         self._tell(state=state, message=message, rate=None, seconds_left=None)
-        LOG.info("%s%s", state.value, f": {message}" if message else "")
-        self.write()
+        with self._lock, suppress(OSError):  # a log on a full disk
+            LOG.info("%s%s", state.value, f": {message}" if message else "")
+            write_last_status(self.directory.folder, replace(self._status, heartbeat=time.time()))
 
     @contextmanager
     def beating(self) -> Iterator[None]:

@@ -14,6 +14,13 @@ LOG = logging.getLogger("detector.training")
 _LIGHTNING = logging.getLogger("lightning.pytorch")
 
 
+class _QuietHandler(logging.FileHandler):
+    """A log that cannot be written (a full disk) is no reason for a stack on the terminal."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing: what ends the run is told elsewhere."""
+
+
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
     """Append what `LOG` and Lightning say to a file for the length of the block.
@@ -21,7 +28,7 @@ def logging_to(path: Path) -> Iterator[None]:
     Raises:
         OSError: the file cannot be opened.
     """
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _QuietHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
     level, propagates = LOG.level, LOG.propagate
     LOG.setLevel(logging.INFO)

@@ -82,7 +82,27 @@ def write_status(folder: Path, status: RunStatus) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    replace_file(folder / STATUS, (json.dumps(asdict(status)) + "\n").encode())
+    replace_file(folder / STATUS, _bytes(status))
+
+
+def write_last_status(folder: Path, status: RunStatus) -> None:
+    """As `write_status`, also where the disk is full: then what is there is written over, which takes no space.
+
+    Raises:
+        OSError: that cannot be done either.
+    """
+    try:
+        write_status(folder, status)
+    except OSError:
+        path = folder / STATUS
+        # Blanks over the rest of what was there; JSON ends in as many as one likes.
+        content = _bytes(status).ljust(path.stat().st_size)
+        with path.open("r+b", buffering=0) as file:
+            file.write(content)
+
+
+def _bytes(status: RunStatus) -> bytes:
+    return (json.dumps(asdict(status)) + "\n").encode()
 
 
 def read_status(folder: Path) -> RunStatus | None:
