@@ -39,12 +39,13 @@ def show_pair(pair: ShownPair) -> None:
     if one is None:
         return
     with st.container(border=True):
-        title, button = st.columns([0.88, 0.12], vertical_alignment="center")
-        title.subheader(literal(f"#{one.object} {one.category} on {one.image}: {one.change}"), anchor=False)
-        button.button(
-            "Close", key="compare.close", icon=":material/close:", type="tertiary", on_click=look_at,
-            kwargs={"pair": None},
-        )  # fmt: skip
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            title = f"#{one.object} {one.category} on {one.image}: {one.change}"
+            st.subheader(literal(title), anchor=False, width="content")
+            st.button(
+                "Close", key="compare.close", icon=":material/close:", type="tertiary", on_click=look_at,
+                kwargs={"pair": None},
+            )  # fmt: skip
         try:
             image = resources.dataset(pair.a.source)[one.image_index][0]
         except (OSError, ValueError, IndexError) as problem:

@@ -32,12 +32,12 @@ def show_cell(run: ShownRun, evaluation: Evaluation) -> None:
         if max(row, column) >= len(confusion.categories) or row == column == 0:
             st.caption("The link names a cell that this matrix does not have: click another one.")
             return
-        title, button = st.columns([0.88, 0.12], vertical_alignment="center")
-        title.subheader(literal(cell_words(confusion, row, column)), anchor=False)
-        button.button(
-            "Close", key="evaluate.close", icon=":material/close:", type="tertiary", on_click=look_at,
-            kwargs={"cell": None},
-        )  # fmt: skip
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.subheader(literal(cell_words(confusion, row, column)), anchor=False, width="content")
+            st.button(
+                "Close", key="evaluate.close", icon=":material/close:", type="tertiary", on_click=look_at,
+                kwargs={"cell": None},
+            )  # fmt: skip
         pairs = [
             pair
             for pair in resources.confused_pairs(run.folder, confusion.score, confusion.iou)

@@ -64,7 +64,8 @@ def grid_figure(
     figure = go.Figure([_heat(cells, hue, color) for hue, color in enumerate(colors)])
     figure.add_traces([_texts(cells, strong=False), _texts(cells, strong=True), _areas(cells)])
     calm(figure, x=x, y=y, height=_HEAD + row_height * len(rows) + (24 if x else 0))
-    figure.update_layout(barmode="overlay", bargap=0, margin={"t": 30})
+    # The button that saves the chart stands in the corner.
+    figure.update_layout(barmode="overlay", bargap=0, margin={"t": 30, "r": 34})
     places = list(range(len(columns)))
     figure.update_xaxes(
         showgrid=False, tickvals=places, ticktext=[_short(name) for name in columns], side="top",
