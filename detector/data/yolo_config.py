@@ -59,7 +59,7 @@ def read_config(file: Path) -> YoloConfig:
 def gives_names(file: Path) -> bool:
     """Whether a YAML file has a line for the names of classes, as no other YAML file is likely to."""
     try:
-        return any(line.startswith("names") for line in _text(file).splitlines())
+        return any(line.startswith("names:") for line in _text(file).splitlines())
     except ValueError:
         return False
 

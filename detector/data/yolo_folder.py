@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CLASSES = "classes.txt"
 _YAML = (".yaml", ".yml")
+_CALLED = ("data", "dataset")
 _HIGHEST = 3
 _NO_LABELS = ("classes.txt", "readme.txt", "readme.dataset.txt", "readme.roboflow.txt", "labels.txt")
 
@@ -55,11 +56,10 @@ def find_config(path: Path) -> Path | None:
 
 
 def config_in(folder: Path) -> Path | None:
-    """The YAML file in a folder that gives names to classes, or else `classes.txt` beside labels."""
-    for file in sorted(
-        folder.glob("*.y*ml"), key=lambda file: (file.stem not in ("data", "dataset"), file.name)
-    ):
-        if file.suffix.lower() in _YAML and file.is_file() and gives_names(file):
+    """`data.yaml`, another YAML file in the folder that gives names to classes, or `classes.txt` beside labels."""
+    for file in sorted(folder.glob("*.y*ml"), key=lambda file: (file.stem not in _CALLED, file.name)):
+        known = file.suffix.lower() in _YAML and file.is_file()
+        if known and (file.stem in _CALLED or gives_names(file)):
             return file
     classes = folder / CLASSES
     beside = (folder, folder / "labels", folder / "labels" / "train")

@@ -146,8 +146,9 @@ def _frame_finding(
 
 
 def degenerate(survey: Survey) -> Finding | None:
-    """Boxes without an area; torchvision refuses to train on them."""
-    bad = (survey.boxes[:, 2:] <= survey.boxes[:, :2]).any(dim=1)
+    """Boxes without an area in the float32 that a detector gets; torchvision refuses to train on them."""
+    boxes = survey.boxes.float()
+    bad = (boxes[:, 2:] <= boxes[:, :2]).any(dim=1)
     return finding_at(
         Severity.ERROR, "degenerate_box", f"{int(bad.sum())} of {len(bad)} boxes have no area",
         "Draw them again or remove them; training stops at the first one.", survey.places(bad),
