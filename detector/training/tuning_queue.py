@@ -140,6 +140,13 @@ def finish(
         opened.study.tell(trial, list(values) if values else None, state=state)
 
 
+def fail(opened: Opened, trial: optuna.Trial, sentence: str) -> None:
+    """Write down that a trial failed, and why."""
+    with suppress(UpdateFinishedTrialError):
+        trial.set_user_attr("problem", sentence)
+    finish(opened, trial, TrialState.FAIL)
+
+
 @contextmanager
 def heartbeat(opened: Opened, trial: optuna.Trial) -> Iterator[None]:
     """Show that this worker lives, until the block ends."""

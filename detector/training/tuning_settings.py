@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from detector.models.families import TORCHVISION_NAMES
 from detector.training.config_file import config_of, parse_yaml
+from detector.training.tuning_space import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +24,24 @@ def base_of(config: StudyConfig) -> RunConfig:
     Raises:
         ValueError: settings that cannot be.
     """
-    return config_of(parse_yaml(config.run) or {})
+    return _read(config.run)
+
+
+def usual(kind: str, run: str = "") -> tuple[str, ...]:
+    """Names of what a study changes when nobody says; torchvision's models have no dropout.
+
+    Args:
+        kind: `training` or `thresholds`.
+        run: the training run, as text.
+    """
+    names = USUAL[kind]
+    if kind == "training" and _read(run).model.source in TORCHVISION_NAMES:
+        names = tuple(name for name in names if name != "dropout")
+    return names
+
+
+def _read(text: str) -> RunConfig:
+    return config_of(parse_yaml(text) or {})
 
 
 def config_with(run: RunConfig, values: Mapping[str, float], monitor: str = "AP") -> RunConfig:
@@ -53,7 +72,7 @@ def scaled_anchors(run: RunConfig, factor: float) -> tuple[tuple[float, ...], ..
 
 
 def _own_anchors(run: RunConfig) -> tuple[tuple[float, ...], ...]:
-    from detector.training.building import build_detector
+    from detector.training.building import build_model
 
-    detector = build_detector(run.model, ("background", "object"))
+    detector = build_model(run.model, ("background", "object"))
     return tuple(tuple(map(float, level)) for level in detector.model.rpn.anchor_generator.sizes)

@@ -78,7 +78,7 @@ USUAL = {
 
 
 def parameters_of(kind: str, texts: Sequence[str] = ()) -> tuple[Parameter, ...]:
-    """The parameters that texts name, each `NAME` or `NAME=LOW..HIGH`; the usual ones when there are none.
+    """The parameters that texts name, each `NAME` or `NAME=LOW..HIGH`; the usual ones where there are none.
 
     Args:
         kind: `training` or `thresholds`.

@@ -128,7 +128,7 @@ def _do(opened: Opened, trial: optuna.Trial, objective: Objective, stopping: Sto
     from optuna import TrialPruned
     from optuna.trial import TrialState
 
-    from detector.training.tuning_queue import finish, give_back
+    from detector.training.tuning_queue import fail, finish, give_back
 
     try:
         values = objective(trial)
@@ -141,15 +141,13 @@ def _do(opened: Opened, trial: optuna.Trial, objective: Objective, stopping: Sto
         return ""
     except (ValueError, TypeError, OSError, RuntimeError) as problem:
         sentence = " ".join(str(problem).split())[:500]
-        trial.set_user_attr("problem", sentence)
-        finish(opened, trial, TrialState.FAIL)
+        fail(opened, trial, sentence)
         return sentence
     wrong = [
         f"{n} is {v}" for n, v in zip(opened.config.objectives, values, strict=True) if not math.isfinite(v)
     ]
     if wrong:
-        trial.set_user_attr("problem", " and ".join(wrong))
-        finish(opened, trial, TrialState.FAIL)
+        fail(opened, trial, " and ".join(wrong))
     else:
         finish(opened, trial, TrialState.COMPLETE, values)
     return ""

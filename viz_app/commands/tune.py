@@ -93,6 +93,7 @@ def tune(options: Namespace) -> int:
 def study_of(options: Namespace) -> StudyConfig:
     """The study that the options describe; raises ValueError where they do not fit together."""
     from detector.training.tuning import StudyConfig
+    from detector.training.tuning_settings import usual
     from detector.training.tuning_space import parameters_of
 
     if options.what not in _WHAT:
@@ -101,14 +102,15 @@ def study_of(options: Namespace) -> StudyConfig:
     _refuse_misplaced(options, training)
     texts = tuple(text for text in (options.parameters or "").split(",") if text.strip())
     objectives = tuple(text.strip() for text in options.objective.split(",") if text.strip())
+    run = _run_text(options.config) if training else ""
     return StudyConfig(
         name=options.study or _name(options, training),
         kind="training" if training else "thresholds",
-        parameters=parameters_of(options.what, texts),
+        parameters=parameters_of(options.what, texts or usual(options.what, run)),
         objectives=objectives,
         trials=options.trials,
         seed=options.seed,
-        run=_run_text(options.config) if training else "",
+        run=run,
         model=options.model or "shapes",
         weights=options.weights,
         dataset=options.dataset or "",
