@@ -20,7 +20,7 @@ from viz_app.figures.confusion_cards import confusion_items
 from viz_app.figures.count_grid import CELLS
 from viz_app.figures.difference import difference_figure, difference_words
 from viz_app.figures.image_ranking import image_card, ranking_words
-from viz_app.figures.side_by_side import SeenObject, outcome_groups, seen_of_compared, seen_of_rows
+from viz_app.figures.side_by_side import SeenObject, outcome_groups, seen_of_compared, seen_on
 from viz_app.figures.transitions import drawn_rungs, move_words, transitions_figure
 from viz_app.jobs.kept_reports import KeptDetection
 
@@ -97,10 +97,9 @@ def test_an_image_shows_what_a_run_found_lost_and_made_up() -> None:
     after = outcome_groups(seen_of_compared(objects, second=True), (), NAMES)
     assert [len(group) for group in after] == [0, 0, 2]
     assert change_words(objects[0]) == "A: found 0.62 → B: suppressed"
-    rows = pd.DataFrame(
-        [{"object": 4, "category": "cat", "x1": 1, "y1": 2, "x2": 3, "y2": 4, "rung": "FOUND", "reason": ""}]
-    )
-    assert seen_of_rows(rows) == (SeenObject(4, "cat", (1, 2, 3, 4), "FOUND", ""),)
+    row = {"object": 4, "category": "cat", "x1": 1, "y1": 2, "x2": 3, "y2": 4, "rung": "FOUND", "reason": ""}
+    table = pd.DataFrame([{"image_index": 0, **row}, {"image_index": 9, **row, "object": 5}])
+    assert seen_on(table, 0) == (SeenObject(4, "cat", (1, 2, 3, 4), "FOUND", ""),) and seen_on(table, 1) == ()
 
 
 def test_worst_images_carry_their_numbers() -> None:

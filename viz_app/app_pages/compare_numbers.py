@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 import streamlit as st
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from detector.judging.comparison_records import Comparison
     from viz_app.app_pages.compare_shown import ShownPair
 
+Color = Literal["normal", "inverse", "off"]
 _ROWS = 245
 
 
@@ -30,7 +31,7 @@ def show_headline(comparison: Comparison) -> None:
     """A row of numbers."""
     change = None if comparison.difference is None else f"{comparison.difference:+.3f}"
     false_a, false_b = comparison.false_positives_a, comparison.false_positives_b
-    numbers = (
+    numbers: tuple[tuple[str, str, str | None, Color, str], ...] = (
         ("AP of A", number_words(comparison.AP_a), None, "off", comparison.a),
         ("AP of B", number_words(comparison.AP_b), change, "normal", comparison.b),
         ("Gained", f"{comparison.count(Change.GAINED):,}", "lost in A, found in B", "off", "Objects."),

@@ -14,7 +14,7 @@ from viz_app.app_pages.evaluate_explained import IMAGES_TEXT
 from viz_app.components.gallery import show_gallery
 from viz_app.figures.gallery import gallery_html
 from viz_app.figures.image_ranking import image_card, ranking_words
-from viz_app.figures.side_by_side import seen_of_rows
+from viz_app.figures.side_by_side import seen_on
 from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _made(run: ShownRun, evaluation: Evaluation, images: list[ImageScore]) -> li
         dataset, reports = resources.dataset(run.source), resources.kept_reports(run.folder)
         return [
             image_card(
-                one, dataset[one.index][0], seen_of_rows(run.objects[run.objects["image_index"] == one.index]),
+                one, dataset[one.index][0], seen_on(run.objects, one.index),
                 reports.detections(one.index), evaluation.categories,
             )
             for one in images

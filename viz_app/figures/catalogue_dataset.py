@@ -24,7 +24,7 @@ from viz_app.figures.image_ranking import image_card
 from viz_app.figures.mechanisms import mechanisms_figure
 from viz_app.figures.oracle import oracle_figure
 from viz_app.figures.precision_recall import precision_recall_figure
-from viz_app.figures.side_by_side import seen_of_rows
+from viz_app.figures.side_by_side import seen_on
 from viz_app.figures.tide import tide_figure
 from viz_app.figures.waterfall import waterfall_figure
 from viz_app.jobs.kept_reports import KeptReports
@@ -68,8 +68,7 @@ def _survey(one: Material) -> _Survey:
         items = items_of(found, rows, dataset, reports, one.detector.categories)
     images = tuple(
         image_card(
-            score, dataset[score.index][0],
-            seen_of_rows(found.objects[found.objects["image_index"] == score.index]),
+            score, dataset[score.index][0], seen_on(found.objects, score.index),
             reports.detections(score.index), evaluation.categories,
         )
         for score in worst_by_ap(evaluation.images)

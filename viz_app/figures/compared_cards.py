@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from detector.data.coco_export import AnnotatedImages
+    from detector.data.datasets import AnyDataset
     from detector.judging.comparison_records import ComparedObject
     from viz_app.jobs.kept_reports import KeptReports
 
 
 def compared_items(
-    objects: Sequence[ComparedObject], dataset: AnnotatedImages, a: KeptReports, b: KeptReports
+    objects: Sequence[ComparedObject], dataset: AnyDataset, a: KeptReports, b: KeptReports
 ) -> list[Item]:
     """A card for each object: with B's detection where B found it, else with A's.
 

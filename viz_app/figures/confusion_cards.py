@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from detector.data.coco_export import AnnotatedImages
+    from detector.data.datasets import AnyDataset
     from detector.judging.confusion_cells import ConfusedPair
 
 
 def confusion_items(
     pairs: Sequence[ConfusedPair],
-    dataset: AnnotatedImages,
+    dataset: AnyDataset,
     categories: Sequence[str],
     anchors: Mapping[tuple[int, int], int],
 ) -> list[Item]:

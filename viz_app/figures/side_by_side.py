@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -47,8 +47,9 @@ class SeenObject:
         return self.rung == Rung.FOUND.name
 
 
-def seen_of_rows(rows: pd.DataFrame) -> tuple[SeenObject, ...]:
-    """From the rows of one image in the table of objects."""
+def seen_on(objects: pd.DataFrame, index: int) -> tuple[SeenObject, ...]:
+    """The objects of image `index`, from the table of all of them."""
+    rows = cast("pd.DataFrame", objects[objects["image_index"] == index])
     records: Iterable[Any] = rows.itertuples()
     return tuple(
         SeenObject(
