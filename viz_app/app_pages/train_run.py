@@ -197,7 +197,7 @@ def _gain(start: EpochRow | None, row: EpochRow | None) -> str | None:
     """AP against that of the model before its first step."""
     if start is None or row is None or row.epoch < 0 or start.AP is None or row.AP is None:
         return None
-    return f"{row.AP - start.AP:+.3f} since the start"
+    return f"{row.AP - start.AP:+.3f} on the start"
 
 
 def _number(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The Train panel: a detector, a data set and a recipe in, a training process out; folded, it costs nothing."""
+"""The Train panel: a detector, a data set and a recipe in, a training process out; closed, it is one button."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from viz_app import resources, state
-from viz_app.app_pages.fragments import fragment
-from viz_app.chosen_augmentation import data_augmentation
 from viz_app.controls import shown_detector
 from viz_app.jobs.job import short_name
 from viz_app.jobs.workspace import checkpoint_path, keep_checkpoint
@@ -23,59 +21,68 @@ if TYPE_CHECKING:
     from detector.training.config import RunConfig
     from viz_app.resources import DetectorSpec
 
-_PANEL, _FROM, _NAME = "train.panel", "train.from", "train.name"
+_OPEN, _FROM, _NAME = "train open", "train.from", "train.name"
 _TROUBLE, _LAUNCHED = "train trouble", "train launched"
 _SHOWN, _SCRATCH = "shown", "scratch"
 PAGE = "train"
 
 
 def training_panel(place: DeltaGenerator) -> None:
-    """Draw the panel; what is in it only while it is open.
+    """Draw the button that opens the panel, and the panel over the page while it is open.
 
     Args:
         place: in the sidebar.
     """
-    with place:
-        panel = st.popover(
-            "Train", icon=":material/model_training:", width="stretch", key=_PANEL, on_change="rerun",
-            help="Fine-tune this detector, or train a new one, in a process of its own.",
-        )  # fmt: skip
-        if panel.open:
-            with panel:
-                _form()
+    place.button(
+        "Train …", icon=":material/model_training:", key="train.open", width="stretch", on_click=open_panel,
+        help="Fine-tune this detector, or train a new one, in a process of its own.",
+    )  # fmt: skip
+    # Kept open: the page may be drawn anew beneath it, such as when an epoch of another run ends.
+    if state.remembered(_OPEN, False):
+        _panel()
 
 
 def open_panel() -> None:
-    """Unfold the panel in the next run, for a button on a page."""
-    state.set_widget(_PANEL, True)
+    """In a callback: unfold the panel."""
+    state.remember(_OPEN, True)
 
 
-@fragment
-def _form() -> None:
+def close_panel() -> None:
+    """In a callback: fold it again; what was set stays for the next time."""
+    state.remember(_OPEN, False)
+    state.remember(_TROUBLE, "")
+
+
+@st.dialog("Train a detector", width="large", icon=":material/model_training:", on_dismiss=close_panel)
+def _panel() -> None:
     go_on()
     from viz_app.sidebar import training_form as form
 
-    spec = shown_detector()
-    basics, recipe, record = st.tabs(["What", "Recipe", "Record"])
+    spec, config = shown_detector(), None
+    left, right = st.columns(2, gap="large")
     try:
-        with basics:
+        with left:
             scratch = _choose_start(spec)
-            values = {"model.weights": None} if scratch or spec is None else _model_of(spec)
+            values = {} if scratch or spec is None else _model_of(spec)
             values |= form.data_fields(state.choice().survey.data) | form.place_fields()
-            with st.expander("Anchors" if not scratch else "Body and anchors"):
-                values |= form.model_fields(scratch)
-        with recipe:
-            values |= form.recipe_fields(scratch)
-            st.caption(
-                f"Augmentation: {form.augmentation_words(data_augmentation())}. The Data page sets and shows it."
+        with right:
+            recipe, model, record = st.tabs(
+                ["Recipe", "Body and anchors" if scratch else "Anchors", "Record"]
             )
-        with record:
-            values |= form.record_fields()
+            with recipe:
+                values |= form.recipe_fields(scratch)
+            with model:
+                values |= form.model_fields(scratch)
+            with record:
+                values |= form.record_fields()
         config = form.config_from(values | form.augmentation_values())
     except ValueError as problem:
-        config = None
         st.error(literal(as_sentence(problem)), icon=":material/error:")
-    _launch_row(config, "pyramid" if scratch or spec is None else spec.source)
+    _launch_row(config, "pyramid" if spec is None or _starts_anew() else spec.source)
+
+
+def _starts_anew() -> bool:
+    return state.widget(_FROM) == _SCRATCH
 
 
 def go_on() -> None:
@@ -119,9 +126,9 @@ def _launch_row(config: RunConfig | None, model: str) -> None:
     except (OSError, ValueError) as problem:
         st.error(literal(as_sentence(problem)), icon=":material/error:")
         return
-    left, right = st.columns([0.56, 0.44], vertical_alignment="bottom")
+    left, right = st.columns([0.72, 0.28], vertical_alignment="bottom")
     name = left.text_input(
-        "Name", key=_NAME, placeholder=free, help="Of the run and of its folder in the workspace."
+        "Name", key=_NAME, placeholder=free, help="Of the run, and of its folder in the workspace."
     ).strip()
     right.button(
         "Launch", type="primary", icon=":material/rocket_launch:", key="train.launch", width="stretch",
@@ -145,7 +152,7 @@ def _launch(name: str, config: RunConfig) -> None:
     state.remember(_TROUBLE, "")
     state.remember(_LAUNCHED, name)
     state.set_widget(_NAME, "")
-    state.set_widget(_PANEL, False)
+    close_panel()
     state.look_at_training(name)
 
 

@@ -10,7 +10,6 @@ import streamlit as st
 
 from detector.training.config import PYRAMID_FROM_SCRATCH, RunConfig
 from detector.training.config_file import config_of
-from viz_app import state
 from viz_app.chosen_augmentation import data_augmentation
 from viz_app.sidebar.file_words import anchor_sizes_from_text, aspect_ratios_from_text
 from viz_app.sidebar.training_fields import BASICS, HEAD, LAMBDAS, RECORD, STEPS, Field
@@ -23,6 +22,11 @@ _KEY = "train.{}"
 _BODIES = ("small", "resnet18", "resnet34", "resnet50")
 _DEVICES = {"auto": "the best there is", "cpu": "CPU", "gpu": "GPU"}
 _MONITORS = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "recall/RPN_LIMIT", "recall/ROI_BOX")
+# Weights that are good already must not be shaken; a new backbone is trained from the start, at the full rate.
+_BY_START = {
+    "tuned": {"recipe.lr": 1e-4},
+    "scratch": {"recipe.unfreeze_epoch": 0, "recipe.backbone_lr_factor": 1.0},
+}
 
 
 def config_from(values: Mapping[str, Any]) -> RunConfig:
@@ -41,7 +45,7 @@ def config_from(values: Mapping[str, Any]) -> RunConfig:
 
 
 def model_fields(scratch: bool) -> Values:
-    """Anchors and input size; of a new pyramid its body, too."""
+    """Anchors and what a pyramid's head samples; of a new pyramid its body, too."""
     values: Values = {}
     if scratch:
         body = st.segmented_control(
@@ -59,6 +63,7 @@ def model_fields(scratch: bool) -> Values:
         "Anchor ratios", key=_KEY.format("ratios"), persist_state="session", placeholder="the model's own",
         help="Height / width, the same on every level, such as 0.5, 1, 2.",
     )  # fmt: skip
+    values |= numbers(HEAD)
     if sizes.strip():
         values["model.anchor_sizes"] = anchor_sizes_from_text(sizes)
     if ratios.strip():
@@ -87,13 +92,17 @@ def data_fields(source: str | None) -> Values:
         "data.val": "Measured after every epoch. Other images than those trained on, or AP flatters.",
     }
     for (key, default), label in zip(defaults.items(), ("Train on", "Validate on"), strict=True):
+        # Another choice on the Data page gets fields of its own, so that it stands in them.
         widget = _KEY.format(f"{key}@{source or ''}")
-        state.seed_widget(widget, state.remembered(widget, default))
-        values[key] = st.text_input(label, key=widget, help=helps[key]).strip()
-        state.remember(widget, values[key])
+        text = st.text_input(label, default, key=widget, persist_state="session", help=helps[key]).strip()
+        values[key] = text or default
     if values["data.train"] == values["data.val"]:
         st.caption(":orange[Validated on the very images that are trained on: AP will flatter.]")
-    return values | numbers(BASICS)
+    values |= numbers(BASICS)
+    st.caption(
+        f"Augmentation: {augmentation_words(data_augmentation())}. The Data page sets it and shows it."
+    )
+    return values
 
 
 def place_fields() -> Values:
@@ -116,8 +125,7 @@ def recipe_fields(scratch: bool) -> Values:
     values: Values = {"recipe.optimizer": optimizer, **numbers(STEPS, "scratch" if scratch else "tuned")}
     st.caption("Weights of the four losses")
     values |= numbers(LAMBDAS)
-    st.caption("Second stage of a pyramid")
-    return values | numbers(HEAD)
+    return values
 
 
 def record_fields() -> Values:
@@ -184,9 +192,9 @@ def _number(field: Field, form: str) -> float | None:
 
 
 def _default(key: str, form: str) -> float | None:
-    """As the records have it; a new backbone must be trained from the start, at the full rate."""
-    if form == "scratch" and key in ("recipe.unfreeze_epoch", "recipe.backbone_lr_factor"):
-        return 0 if key == "recipe.unfreeze_epoch" else 1.0
+    """As the records have it, but for what depends on where the weights come from."""
+    if key in _BY_START.get(form, {}):
+        return _BY_START[form][key]
     value: Any = RunConfig()
     for name in key.split("."):
         value = getattr(value, name)
