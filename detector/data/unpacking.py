@@ -7,6 +7,7 @@ counted as they are written, whatever the file says of itself. An archive within
 
 from __future__ import annotations
 
+import errno
 import stat
 import unicodedata
 import zipfile
@@ -49,6 +50,10 @@ class Limits:
         return min(self.total, max(self.free, int(size * self.ratio)))
 
 
+class ZipRefused(ValueError):
+    """A zip file that is not unpacked; the message is one sentence for people."""
+
+
 def unpack_zip(file: str | Path | IO[bytes], into: str | Path, *, limits: Limits | None = None) -> Path:
     """Unpack a zip file into a new folder, complete or not at all.
 
@@ -61,7 +66,8 @@ def unpack_zip(file: str | Path | IO[bytes], into: str | Path, *, limits: Limits
         The data set's folder: `into`, or the only folder in it, or the only folder in that.
 
     Raises:
-        ValueError: no zip file, a damaged one, or something in it that is refused; one sentence that says what.
+        ZipRefused: a ValueError: no zip file, a damaged one, or something in it that is refused.
+        ValueError: `into` holds something already.
         OSError: the disk is full, or the folder cannot be written. Nothing is left behind in either case.
     """
     into, limits = Path(into), limits or Limits()
@@ -80,22 +86,24 @@ def _unpack(file: str | Path | IO[bytes], folder: Path, limits: Limits) -> None:
             left = limits.allowance(_size_of(archive))
             for entry, target in zip(entries, targets, strict=True):
                 left -= _write(archive, entry, folder / target, left)
-    except (ValueError, OSError):
+    except ZipRefused:
         raise
     except NotImplementedError as error:
-        raise ValueError(
+        raise ZipRefused(
             f"the zip file is packed in a way that is not supported ({error}); use Deflate"
         ) from error
     except Exception as error:  # zipfile, zlib, lzma and struct raise what they stumble over
-        raise ValueError(f"this is no zip file, or it is damaged ({error}); pack it again") from error
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise  # the disk; a place that is none, in a damaged file, is EINVAL
+        raise ZipRefused(f"this is no zip file, or it is damaged ({error}); pack it again") from error
     if not any(path.is_file() for path in folder.rglob("*")):
-        raise ValueError("the zip file holds no files")
+        raise ZipRefused("the zip file holds no files")
 
 
 def _refuse_many(archive: zipfile.ZipFile, limits: Limits) -> None:
     count = len(archive.infolist())
     if count > limits.entries:
-        raise ValueError(f"the zip file holds {count:,} entries; expected {limits.entries:,} at most")
+        raise ZipRefused(f"the zip file holds {count:,} entries; expected {limits.entries:,} at most")
 
 
 def _size_of(archive: zipfile.ZipFile) -> int:
@@ -120,13 +128,13 @@ def _targets(entries: Sequence[zipfile.ZipInfo]) -> list[PurePosixPath]:
             again = (
                 "is there twice" if other == entry.filename else f"and {other!r} are one name on many disks"
             )
-            raise ValueError(f"{entry.filename!r} in the zip file {again}; rename one of them")
+            raise ZipRefused(f"{entry.filename!r} in the zip file {again}; rename one of them")
         known.setdefault(key, entry.filename)
         targets.append(target)
     files = {key for key, name in known.items() if not name.endswith("/")}
     for key, name in known.items():
         if any(str(parent) in files for parent in PurePosixPath(key).parents):
-            raise ValueError(f"{name!r} in the zip file lies in a folder that is a file there, too")
+            raise ZipRefused(f"{name!r} in the zip file lies in a folder that is a file there, too")
     return targets
 
 
@@ -135,15 +143,15 @@ def _target(entry: zipfile.ZipInfo) -> PurePosixPath:
     path = PurePosixPath(name)
     drive = len(name) > 1 and name[1] == ":"
     if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or drive:
-        raise ValueError(f"{name!r} in the zip file leads out of the data set's folder")
+        raise ZipRefused(f"{name!r} in the zip file leads out of the data set's folder")
     if max(len(part.encode()) for part in path.parts) > _LONGEST_NAME or len(path.parts) > 32:
-        raise ValueError(f"{name[:60]!r}... in the zip file is too long a name")
+        raise ZipRefused(f"{name[:60]!r}... in the zip file is too long a name")
     mode = stat.S_IFMT(entry.external_attr >> 16)
     if mode not in (0, stat.S_IFREG, stat.S_IFDIR):
         what = "a link" if mode == stat.S_IFLNK else "a special file"
-        raise ValueError(f"{name!r} in the zip file is {what}; expected files and folders")
+        raise ZipRefused(f"{name!r} in the zip file is {what}; expected files and folders")
     if entry.flag_bits & _ENCRYPTED:
-        raise ValueError(f"{name!r} in the zip file is encrypted; pack it without a password")
+        raise ZipRefused(f"{name!r} in the zip file is encrypted; pack it without a password")
     return path
 
 
@@ -158,7 +166,7 @@ def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left:
         while block := source.read(_BLOCK):
             count += len(block)
             if count > left:
-                raise ValueError(
+                raise ZipRefused(
                     f"the zip file unpacks to far more than its size lets expect (at {entry.filename!r}): "
                     "it is taken for a bomb; unpack it yourself and name the folder"
                 )
