@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torchvision.models.detection.image_list import ImageList
 
+from detector.judging.resize_rule import Resize, resize_of
 from detector.tracing.looking import looking
 
 if TYPE_CHECKING:
@@ -57,20 +58,6 @@ class Placed:
     size: Size
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Resize:
-    """What a transform does to images of one size.
-
-    Args:
-        padded, size: (h, w) afterwards, with padding and without.
-        scale: float [4], what it multiplies the boxes by; None where it does something else to them.
-    """
-
-    padded: Size
-    size: Size
-    scale: Tensor | None
-
-
 class AnchorGrids:
     """The anchors of one model, for images of any size.
 
@@ -83,7 +70,7 @@ class AnchorGrids:
     def __init__(self, model: TwoStageModel) -> None:
         self._model = model
         self._known: OrderedDict[Size, AnchorGrid] = OrderedDict()
-        self._resizes: dict[Size, _Resize] = {}
+        self._resizes: dict[Size, Resize] = {}
 
     def place(self, size: Size, boxes: Tensor) -> Placed:
         """What the model's own transform makes of an image and its boxes.
@@ -104,19 +91,19 @@ class AnchorGrids:
         known, moved = self._moved(size, boxes)
         return moved, known.size
 
-    def _moved(self, size: Size, boxes: Tensor) -> tuple[_Resize, Tensor]:
+    def _moved(self, size: Size, boxes: Tensor) -> tuple[Resize, Tensor]:
         if size not in self._resizes:
-            self._resizes[size] = self._resize(size)
+            self._resizes[size] = resize_of(self._model.transform, size) or self._resize(size)
         known = self._resizes[size]
         moved = boxes.float() * known.scale if known.scale is not None else self._transform(size, boxes)[2]
         return known, moved
 
-    def _resize(self, size: Size) -> _Resize:
-        """What the transform does to images of a size, asked once: it costs more than all else about an image."""
+    def _resize(self, size: Size) -> Resize:
+        """What a transform of another kind does to images of a size, asked once: it costs more than all else."""
         probe = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, size[1], size[0]]])
         padded, resized, moved = self._transform(size, probe)
         scale = moved[0, 2:].repeat(2)
-        return _Resize(padded, resized, scale if torch.equal(moved, probe * scale) else None)
+        return Resize(padded, resized, scale if torch.equal(moved, probe * scale) else None)
 
     def _transform(self, size: Size, boxes: Tensor) -> tuple[Size, Size, Tensor]:
         """(h, w) with padding and without, and the boxes [G, 4] in the network frame."""

@@ -10,6 +10,7 @@ from viz_app.app_pages.data_augmentation import show_augmentation
 from viz_app.app_pages.data_doctor import show_doctor
 from viz_app.app_pages.data_samples import follow_click, show_samples
 from viz_app.app_pages.data_shown import ShownData, shown_data
+from viz_app.app_pages.data_splits import choose_split
 from viz_app.app_pages.data_statistics import show_statistics
 from viz_app.app_pages.data_upload import offer_upload, show_trouble
 from viz_app.app_pages.dataset_choice import choose_dataset, opened, size_words
@@ -29,7 +30,7 @@ def render(scene: Scene | None) -> None:
             source = choose_dataset()
             offer_upload()
         show_trouble()
-        dataset = None if source is None else opened(source)
+        dataset = opened(source) if source is not None and choose_split(source) else None
         line = st.empty()
         data = None if source is None or dataset is None else shown_data(source, dataset, line)
         if data is not None:

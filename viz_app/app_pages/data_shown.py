@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 import torch
@@ -17,6 +17,7 @@ from viz_app.stage_line import count_line
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
+    from detector.data.datasets import AnyDataset
     from detector.judging.doctor_survey import Survey
 
 MOST_DRAWN, MOST_READ = 300, 20_000
@@ -34,7 +35,7 @@ class ShownData:
     """
 
     source: str
-    dataset: Any
+    dataset: AnyDataset
     survey: Survey
 
     @property
@@ -73,7 +74,7 @@ class ShownData:
         return [place for place, count in enumerate(self.per_image) if count == 0]
 
 
-def shown_data(source: str, dataset: Any, line: DeltaGenerator) -> ShownData | None:  # noqa: ANN401
+def shown_data(source: str, dataset: AnyDataset, line: DeltaGenerator) -> ShownData | None:
     """Read the objects; None where that fails, which is told.
 
     Args:

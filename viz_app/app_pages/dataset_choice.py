@@ -15,8 +15,7 @@ from viz_app.problems import as_sentence, literal
 from viz_app.survey import Survey
 
 if TYPE_CHECKING:
-    from detector.data.coco import CocoDataset
-    from detector.data.shapes import ShapesDataset
+    from detector.data.datasets import AnyDataset
 
 DEFAULT_DATA = "shapes:100:3"
 MOST_OFFERED = 40
@@ -70,7 +69,7 @@ def choose_dataset() -> str | None:
     return source or None
 
 
-def opened(source: str) -> CocoDataset | ShapesDataset | None:
+def opened(source: str) -> AnyDataset | None:
     """The data set; None where it cannot be opened, which is told."""
     try:
         return resources.dataset(source)
@@ -79,7 +78,7 @@ def opened(source: str) -> CocoDataset | ShapesDataset | None:
         return None
 
 
-def size_words(dataset: CocoDataset | ShapesDataset) -> str:
+def size_words(dataset: AnyDataset) -> str:
     """Images and categories of a data set, such as `100 images, 6 categories`."""
     classes = len(dataset.categories) - 1
     return f"{plural(len(dataset), 'image')}, {classes:,} {'category' if classes == 1 else 'categories'}"

@@ -6,7 +6,7 @@ axis names; levels are one [A, 2] for each pyramid level, finest first.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -178,6 +178,6 @@ def _log_histogram(values: Tensor, words: str) -> go.Figure:
     return figure
 
 
-def _ticks() -> dict[str, object]:
+def _ticks() -> dict[str, Any]:
     """Ticks at 1, 2 and 5 of each power of ten, written out."""
     return {"dtick": "D2", "tickformat": "~g", "minor": {"showgrid": False}}

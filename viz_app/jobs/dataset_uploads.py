@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import IO
 
-from detector.data.datasets import open_dataset
+from detector.data.recognition import kind_of
 from detector.data.unpacking import unpack_zip
 from viz_app.jobs.workspace import datasets_folder
 
@@ -17,6 +17,8 @@ _TRIES = 1000
 
 def keep_dataset(file: IO[bytes], name: str) -> Path:
     """Unpack a zip file into a folder of its own among the data sets of the workspace.
+
+    A data set with mistakes in it is kept: the doctor names them all.
 
     Args:
         file: the zip file, open for reading.
@@ -32,12 +34,12 @@ def keep_dataset(file: IO[bytes], name: str) -> Path:
     folder = _free_folder(folder_name(name))
     found = unpack_zip(file, folder)
     try:
-        open_dataset(found)
-    except Exception as problem:
+        kind_of(found)
+    except ValueError as problem:
         shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(problem, ValueError | OSError):
-            raise ValueError(str(problem).replace(str(found), Path(name).name)) from problem
-        raise
+        raise ValueError(
+            str(problem).removeprefix(f"{found}: ").replace(str(found), Path(name).name)
+        ) from problem
     return found
 
 
