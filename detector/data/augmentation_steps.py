@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision import tv_tensors
 from torchvision.ops import box_iou
 from torchvision.transforms.v2 import functional as F
+
+from detector.data.items import as_boxes
 
 LEAST_OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
 _TRIALS = 40
@@ -34,10 +35,10 @@ def uniform(generator: torch.Generator) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """Pixels [3, H, W], the boxes [G, 4] in them, and which objects of the sample these are, int64 [G]."""
+    """Pixels [3, H, W], their `BoundingBoxes` [G, 4], and which objects of the sample these are, int64 [G]."""
 
     pixels: Tensor
-    boxes: tv_tensors.BoundingBoxes
+    boxes: Tensor
     kept: Tensor
 
     @property
@@ -120,7 +121,7 @@ def _centres_inside(boxes: Tensor, window: tuple[int, int, int, int]) -> Tensor:
 def cropped(view: View, window: tuple[int, int, int, int]) -> View:
     """The window (top, left, height, width) with the objects whose centre lies in it."""
     keep = _centres_inside(view.boxes.as_subclass(Tensor), window)
-    inside = tv_tensors.wrap(view.boxes[keep], like=view.boxes)
+    inside = as_boxes(view.boxes[keep], view.size)
     return View(F.crop(view.pixels, *window), F.crop(inside, *window), view.kept[keep])
 
 
@@ -129,4 +130,4 @@ def cleaned(view: View, smallest: float) -> View:
     boxes = F.clamp_bounding_boxes(view.boxes)
     sides = (boxes[:, 2:] - boxes[:, :2]).as_subclass(Tensor).amin(dim=1)
     keep = (sides > 0) & (sides >= smallest)
-    return View(view.pixels, tv_tensors.wrap(boxes[keep], like=boxes), view.kept[keep])
+    return View(view.pixels, as_boxes(boxes[keep], view.size), view.kept[keep])

@@ -122,4 +122,4 @@ def _paths(file: Path, split: str, written: object) -> tuple[str, ...]:
     paths = written if isinstance(written, list) else [written]
     if not all(isinstance(path, str) for path in paths):
         raise ValueError(f"{file}: {split} is {written!r}; expected a folder of images, or a list of folders")
-    return tuple(paths)
+    return tuple(map(str, paths))
