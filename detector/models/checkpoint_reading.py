@@ -55,7 +55,7 @@ def read_checkpoint_file(path: Path) -> CheckpointFile:
             whose checksum does not fit. The sentence goes on from the name of the file.
     """
     data = _read_bytes(path)
-    if data[:4] == b"PK\3\4" or data[:1] == b"\x80":
+    if data[:4] == b"PK\3\4" or _is_bare_pickle(data):
         content = _unpickle(data)
         state, beside, entries = *_find_state(content), {}
     elif data[_TAR_MAGIC] == b"ustar":
@@ -68,6 +68,11 @@ def read_checkpoint_file(path: Path) -> CheckpointFile:
         if entries and entries.get(KIND_KEY) != CHECKPOINT_KIND:
             raise ValueError(f"it is a {entries.get(KIND_KEY)}, not a checkpoint")
     return CheckpointFile(path, hashlib.sha256(data).hexdigest(), state, entries, beside)
+
+
+def _is_bare_pickle(data: bytes) -> bool:
+    """Whether it begins as pickles do; the length of a safetensors header may begin so, too (one in 32 does)."""
+    return data[:1] == b"\x80" and int.from_bytes(data[:8], "little") > len(data)
 
 
 def _read_bytes(path: Path) -> bytes:
