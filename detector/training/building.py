@@ -62,12 +62,12 @@ def build_model(config: ModelConfig, categories: Sequence[str], *, seed: int = 0
             raise ValueError(f"model.pyramid holds a value of a wrong type ({error})") from error
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(source.model.get_parameter(name).requires_grad)
-    own = model.state_dict()
-    taken = inherited(source, own, categories)
-    model.load_state_dict({**own, **taken})
     detector = Detector.wrap(model, categories, name=source.name)
     if starts_at_random(config):
         return detector
+    own = model.state_dict()
+    taken = inherited(source, own, categories)
+    model.load_state_dict({**own, **taken})
     began_anew = [name for name in own if name not in taken]
     return replace(detector, notes=source.notes + _notes(began_anew, source, categories))
 
@@ -99,8 +99,10 @@ def check_teachable(detector: Detector, target: Mapping[str, Any]) -> None:
 
 
 def _load(config: ModelConfig, categories: Sequence[str]) -> Detector:
+    """What the model comes from; of one with random weights only the settings count."""
     if config.source in TORCHVISION_NAMES and config.weights is None:
-        return load_detector(config.source, categories=categories)
+        outline = Blueprint(config.source, {"num_classes": len(categories)}).outline()
+        return Detector.wrap(outline, categories, name=config.source)
     if config.source != PYRAMID_FROM_SCRATCH:
         return load_detector(config.source, weights=config.weights)
     if config.weights not in (None, "DEFAULT"):
