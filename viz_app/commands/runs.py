@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from detector.training.metrics_log import EpochRow
     from detector.training.run_directory import Run
 
+_STOPPED = 130
 _HEAD = ("name", "state", "epoch", "step", "AP", "time left")
 
 
@@ -111,28 +112,34 @@ def stop(options: Namespace) -> int:
 
 
 def resume(options: Namespace) -> int:
-    """Go on with a run from its last checkpoint, here and now."""
+    """Go on with a run from its last checkpoint, here and now; under `torchrun` with all of its processes."""
     from detector.training.config_file import read_config
     from detector.training.fit import fit
     from detector.training.run_directory import RunDirectory
     from detector.training.stopping import RunStopped
+    from detector.training.trainer import is_leader
 
     directory = RunDirectory(run_folder(options.run))
     if not directory.config.is_file():
         raise ValueError(f"{directory.folder} holds no run (there is no config.yaml)")
+    tell = _tell if is_leader() else None
     try:
-        best = fit(read_config(directory.config), directory.folder, resume=True, on_epoch=_tell)
+        best = fit(read_config(directory.config), directory.folder, resume=True, on_epoch=tell)
     except RunStopped as stopped:
-        print(f"boxscope: {stopped}; `boxscope resume {options.run}` goes on from there", file=sys.stderr)
-        return 0
-    if best is not None:
-        print(f"best epoch {best.epoch}: {directory.best}")
+        if is_leader():
+            said = f"{stopped}; `boxscope resume {options.run}` goes on"
+            print(f"boxscope: {said}", file=sys.stderr)
+        return _STOPPED
+    if is_leader():
+        print("no epoch was validated" if best is None else f"best: {_line(best)}", directory.best, sep="\n")
     return 0
 
 
 def _tell(row: EpochRow) -> None:
-    """A line for each epoch where somebody watches; the run's log has it anyway."""
-    if sys.stderr.isatty():
-        from detector.training.epoch_work import line_of
+    print(_line(row), file=sys.stderr, flush=True)
 
-        print(line_of(row), file=sys.stderr, flush=True)
+
+def _line(row: EpochRow) -> str:
+    from detector.training.epoch_work import line_of
+
+    return line_of(row)
