@@ -148,6 +148,8 @@ def capturing(folder: Path) -> str:
 def _oversee(
     opened: Opened, folder: Path, team: Team, progress: Callable[[StudyView, str], None] | None
 ) -> None:
+    if not view_of(opened).count("waiting", "running"):
+        return
     workers = [_start(opened, folder, team) for _ in range(team.workers)]
     left, told = _REPLACEMENTS * team.workers, 0.0
     try:
