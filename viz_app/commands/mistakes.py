@@ -26,7 +26,14 @@ _RULES = (
     ),
 )
 _KINDS = {"int": "a whole number", "float": "a number"}
-_POSITIONAL = {"image": "IMAGE", "dataset": "DATASET", "first": "A", "second": "B", "what": "WHAT"}
+_POSITIONAL = {
+    "image": "IMAGE",
+    "dataset": "DATASET",
+    "run": "RUN",
+    "first": "A",
+    "second": "B",
+    "subject": "SUBJECT",
+}
 
 
 def one_line(mistake: Exception, command: str | None = None) -> str:
