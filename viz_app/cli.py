@@ -13,7 +13,20 @@ from typing import NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
-from viz_app.commands import compare, convert, diagnose, doctor, evaluate, looking, runs, train, tune, why
+from viz_app.commands import (
+    compare,
+    convert,
+    diagnose,
+    doctor,
+    evaluate,
+    export,
+    looking,
+    report,
+    runs,
+    train,
+    tune,
+    why,
+)
 from viz_app.commands.mistakes import one_line
 
 USAGE_ERROR = 2
@@ -82,6 +95,12 @@ COMMANDS: dict[str, Command] = {
         "two detectors, thresholds or epochs on one data set, object by object",
         compare.compare_options,
         compare.compare,
+    ),
+    "export": Command(
+        "COCO results, tables and annotated pictures as files", export.export_options, export.export
+    ),
+    "report": Command(
+        "one HTML file of an image or a data set, for others to open", report.report_options, report.report
     ),
     "trace": Command(
         "capture one image into a file that the app opens", looking.trace_options, looking.trace

@@ -54,16 +54,25 @@ def coco_results_of(run: KeptRun, dataset: AnnotatedImages) -> CocoResults:
     Raises:
         ValueError: another data set.
     """
-    if run.dataset_sha256 and dataset_digest(dataset) != run.dataset_sha256:
-        raise ValueError(
-            f"{run.folder} is about {run.summary.dataset}; this is another data set, or its annotations have "
-            "changed"
-        )
+    refuse_another(run, dataset)
     ids = _category_ids(run, dataset)
     entries = list(_entries(run, dataset, ids))
     every = sum(len(report.detections) for report in run.reports)
     shown = entries or ([_placeholder(dataset)] if len(dataset) else [])
     return CocoResults(json.dumps(shown, separators=(",", ":")) + "\n", len(entries), every - len(entries))
+
+
+def refuse_another(run: KeptRun, dataset: AnnotatedImages) -> None:
+    """Refuse a data set that the run is not about.
+
+    Raises:
+        ValueError: another data set, or other annotations.
+    """
+    if run.dataset_sha256 and dataset_digest(dataset) != run.dataset_sha256:
+        raise ValueError(
+            f"{run.folder} is about {run.summary.dataset}; this is another data set, or its annotations have "
+            "changed"
+        )
 
 
 def _entries(run: KeptRun, dataset: AnnotatedImages, ids: dict[int, int]) -> Iterator[dict[str, Any]]:

@@ -149,13 +149,14 @@ def _button(number: int, card: Card) -> str:
     spoken = escape(card.spoken) or f"{title}, {note}, on {place}: open its Why?"
     return (
         f'<button type="button" data-card="{number}" aria-label="{spoken}">'
-        f'<img src="{_uri(card.picture)}" alt="">'
+        f'<img src="{picture_uri(card.picture)}" alt="">'
         f'<span class="title"><em>{title}</em><i>{place}</i></span>'
         f'<span class="note" title="{note}">{note}</span></button>'
     )
 
 
-def _uri(picture: np.ndarray) -> str:
+def picture_uri(picture: np.ndarray) -> str:
+    """A picture, uint8 RGB [h, w, 3], as JPEG that can stand in a page."""
     encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])[
         1
     ]
