@@ -14,7 +14,6 @@ from detector.data.augmentation import augmented, draws_of
 from detector.data.datasets import ground_truth_of
 from viz_app.figures.dataset_samples import DataSample, category_groups
 from viz_app.figures.raster import draw_picture
-from viz_app.figures.words import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +74,8 @@ def boxed_picture(sample: DataSample, categories: Sequence[str]) -> np.ndarray:
 def dropped_words(draws: Draws) -> str:
     """What became of the boxes in all draws together, as a sentence."""
     whole, lost = len(draws.original.truth) * len(draws.drawn), sum(draws.dropped)
-    over = f"Over these {plural(len(draws.drawn), 'draw')}"
+    count = len(draws.drawn)
+    over = "Over this draw" if count == 1 else f"Over these {count:,} draws"
     if whole == 0:
         return "This image holds no object, so no box can follow."
     if lost == 0:
