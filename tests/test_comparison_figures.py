@@ -18,7 +18,7 @@ from detector.judging.rows import Found, ImageReport, Truth
 from viz_app.figures.compared_cards import change_words
 from viz_app.figures.confusion_cards import confusion_items
 from viz_app.figures.count_grid import CELLS
-from viz_app.figures.difference import difference_figure, difference_words
+from viz_app.figures.difference import difference_figure, difference_words, price_words
 from viz_app.figures.image_ranking import image_card, ranking_words
 from viz_app.figures.side_by_side import SeenObject, outcome_groups, seen_of_compared, seen_on
 from viz_app.figures.transitions import drawn_rungs, move_words, transitions_figure
@@ -49,8 +49,8 @@ def comparison(difference: float | None, low: float | None, high: float | None) 
 @pytest.mark.parametrize(
     ("value", "low", "high", "said"),
     [
-        (0.02, 0.01, 0.03, "B is better, and not by chance"),
-        (-0.02, -0.03, -0.01, "A is better, and not by chance"),
+        (0.02, 0.01, 0.03, "B has the better AP, and not by chance"),
+        (-0.02, -0.03, -0.01, "A has the better AP, and not by chance"),
         (0.02, -0.01, 0.05, "That may be chance"),
         (0.0, 0.0, 0.0, "Both have the same AP"),
         (None, None, None, "There is no object"),
@@ -66,6 +66,19 @@ def test_the_difference_says_whether_it_is_more_than_chance(
     if value is not None:
         assert list(figure.data[0].x) == [low, high] and list(figure.data[1].x) == [value]
         assert figure.layout.xaxis.range[0] < min(value, low or 0) and len(figure.layout.shapes) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "false_b", "said"),
+    [
+        (0.1, 30, "B makes 20 false detections more"),
+        (-0.1, 9, "A makes 1 false detection more"),
+        (0.1, 9, ""),
+    ],
+)
+def test_the_price_of_a_better_ap_is_said(value: float, false_b: int, said: str) -> None:
+    one = replace(comparison(value, 0.0, 0.2), false_positives_a=10, false_positives_b=false_b)
+    assert said in price_words(one) and bool(price_words(one)) is bool(said)
 
 
 def test_transitions_show_every_move_under_its_own_click() -> None:

@@ -131,7 +131,10 @@ def test_curves_end_where_they_fall_and_stand_by_ap() -> None:
 def test_of_many_curves_the_lowest_have_colours() -> None:
     many = curves(*(0.1 * (k % 10) for k in range(12)))
     figure = precision_recall_figure(many, {str(k): k for k in range(1, 13)}, 0.5)
-    assert sum(bool(trace.showlegend) for trace in figure.data[:12]) == MOST_CURVES
+    *each, _ = figure.data
+    assert [bool(trace.showlegend) for trace in each] == [False] * 5 + [True] * MOST_CURVES, (
+        "the others beneath"
+    )
 
 
 def test_calibration_shows_each_bin_and_says_which_is_furthest_off() -> None:

@@ -16,7 +16,7 @@ from detector.judging.dataset_diagnosis import diagnose_dataset
 from detector.judging.evaluation import evaluation_of
 from detector.models.zoo import load_detector
 from detector.tracing.thresholds import Thresholds
-from viz_app.app_pages import evaluate_exports
+from viz_app.app_pages import compare_numbers, evaluate_exports
 from viz_app.app_pages.compare_numbers import category_table
 from viz_app.app_pages.compare_objects import object_table
 from viz_app.app_pages.compare_pair import spec_of
@@ -120,6 +120,11 @@ def test_files_to_take_away_hold_the_evaluation(place: Path) -> None:
     ) - 1  # fmt: skip
     for name in evaluate_exports._TABLES:
         assert evaluate_exports._table(here, name, "parquet")[:4] == b"PAR1"
+    both = here, folder(place, B)
+    objects = compare(*both).objects
+    assert len(compare_numbers._csv(*both).splitlines()) == len(objects) + 1
+    changed = [one for one in objects if one.change is not Change.KEPT]
+    assert len(json.loads(compare_numbers._json(*both))["objects"]) == len(changed) > 0
 
 
 def test_a_comparison_shows_who_moved_and_one_object_in_both(place: Path) -> None:

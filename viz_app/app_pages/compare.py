@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from viz_app import resources
-from viz_app.app_pages.compare_numbers import show_difference, show_headline, show_transitions
+from viz_app.app_pages.compare_numbers import show_difference, show_exports, show_headline, show_transitions
 from viz_app.app_pages.compare_objects import show_objects
 from viz_app.app_pages.compare_pair import show_pair
 from viz_app.app_pages.compare_runs import choose_pair
@@ -63,3 +63,4 @@ def _result(pair: ShownPair) -> None:
         show_difference(pair)
     show_objects(pair)
     show_pair(pair)
+    show_exports(pair)

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 import streamlit as st
 
 from detector.judging.comparison_records import Change
-from viz_app import downloads
+from viz_app import downloads, resources
 from viz_app.app_pages.charts import show_chart, show_picker
 from viz_app.app_pages.compare_shown import chosen_move
 from viz_app.app_pages.dataset_choice import look_at
 from viz_app.app_pages.evaluate_explained import difference_text
 from viz_app.app_pages.evaluate_numbers import number_words
-from viz_app.figures.difference import difference_figure, difference_words
+from viz_app.figures.difference import difference_figure, difference_words, price_words
 from viz_app.figures.transitions import transitions_figure
 from viz_app.figures.words import plural
 from viz_app.problems import literal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from detector.judging.comparison_records import Comparison
     from viz_app.app_pages.compare_shown import ShownPair
 
 Color = Literal["normal", "inverse", "off"]
-_ROWS = 245
+_ROWS = 250
 
 
 def show_headline(comparison: Comparison) -> None:
@@ -52,7 +56,7 @@ def show_difference(pair: ShownPair) -> None:
     with st.container(border=True, height="stretch"):
         st.subheader("Is B better?", anchor=False)
         show_chart(difference_figure(pair.comparison), key=f"compare.difference.{pair.name}")
-        st.markdown(difference_words(pair.comparison))
+        st.markdown(f"{difference_words(pair.comparison)} {price_words(pair.comparison)}")
         table = category_table(pair.comparison)
         downloads.note_table("compare.classes", table)
         number = st.column_config.NumberColumn(format="%.3f", width=64)
@@ -63,6 +67,21 @@ def show_difference(pair: ShownPair) -> None:
         )  # fmt: skip
         with st.expander("How it is computed"):
             st.markdown(difference_text(pair.comparison))
+
+
+def show_exports(pair: ShownPair) -> None:
+    """The comparison as files, made when they are asked for."""
+    a, b = pair.a.folder, pair.b.folder
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.subheader("Take it away", anchor=False, width="content")
+        for label, ending, mime, make in (
+            ("Objects (CSV)", "csv", "text/csv", partial(_csv, a, b)),
+            ("Numbers and changes (JSON)", "json", "application/json", partial(_json, a, b)),
+        ):
+            st.download_button(
+                label, make, f"comparison.{ending}", mime, key=f"compare.export.{ending}", on_click="ignore",
+                icon=":material/download:",
+            )  # fmt: skip
 
 
 def show_transitions(pair: ShownPair) -> None:
@@ -110,3 +129,16 @@ def category_table(comparison: Comparison) -> pd.DataFrame:
 
 def _less(b: float | None, a: float | None) -> float | None:
     return None if a is None or b is None else b - a
+
+
+# Not the comparison itself: Streamlit keeps what a button would call for minutes after its session has ended.
+def _csv(a: Path, b: Path) -> bytes:
+    return (
+        pd.DataFrame([asdict(one) for one in resources.comparison(a, b).objects]).to_csv(index=False).encode()
+    )
+
+
+def _json(a: Path, b: Path) -> bytes:
+    from detector.judging.evaluation_json import comparison_json
+
+    return comparison_json(resources.comparison(a, b)).encode()

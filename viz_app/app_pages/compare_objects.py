@@ -44,7 +44,7 @@ def show_objects(pair: ShownPair) -> None:
             )  # fmt: skip
         _filters(pair, move)
         only = f", {category} only" if category else ""
-        st.caption(literal(f"{plural(len(objects), 'object')}{only}: {move_words(move)}"))
+        st.caption(literal(f"{plural(len(objects), 'object')}{only}, {move_words(move)}"))
         if view == _TABLE:
             _table(pair, objects)
             return

@@ -96,7 +96,7 @@ def _texts(cells: Sequence[Sequence[Cell]], *, strong: bool) -> go.Scatter:
         (column, row, cell.text)
         for row, line in enumerate(cells)
         for column, cell in enumerate(line)
-        if cell.text and ((cell.shade or 0) >= _STRONG) is strong
+        if cell.text and bool((cell.shade or 0) >= _STRONG) is strong
     ]
     return go.Scatter(
         x=[place[0] for place in places], y=[place[1] for place in places], mode="text",

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from viz_app.figures.charts import calm
 from viz_app.figures.palette import ACCENT, FOUND, GREY, LOST
+from viz_app.figures.words import plural
 
 if TYPE_CHECKING:
     from detector.judging.comparison_records import Comparison
@@ -64,8 +65,21 @@ def difference_words(comparison: Comparison) -> str:
         )
     which = "B" if value > 0 else "A"
     return (
-        f"**{which} is better, and not by chance.** With other images like these, the difference lies {between} in "
-        f"{interval.confidence:.0%} of the draws."
+        f"**{which} has the better AP, and not by chance.** With other images like these, the difference lies "
+        f"{between} in {interval.confidence:.0%} of the draws."
+    )
+
+
+def price_words(comparison: Comparison) -> str:
+    """What AP hardly counts: that the better one makes more false detections; empty where it does not."""
+    value = comparison.difference or 0.0
+    more = comparison.false_positives_b - comparison.false_positives_a
+    if value == 0 or more * value <= 0:
+        return ""
+    which = "B" if value > 0 else "A"
+    return (
+        f"It has its price: {which} makes {plural(abs(more), 'false detection')} more, which AP hardly counts "
+        "where their scores are low."
     )
 
 

@@ -33,7 +33,9 @@ def precision_recall_figure(
     """
     ranked = list(average_precisions(curves, labels, iou).items())
     figure = go.Figure()
-    for number, (name, value) in enumerate(ranked):
+    # The grey ones first: they lie beneath.
+    for number in (*range(MOST_CURVES, len(ranked)), *range(min(MOST_CURVES, len(ranked)))):
+        name, value = ranked[number]
         color = category_color(number) if number < MOST_CURVES else GREY
         figure.add_trace(_curve(curves, iou, labels[name], f"{name} {value:.2f}", color))
         figure.data[-1].showlegend = number < MOST_CURVES

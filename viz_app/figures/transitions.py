@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _COLORS = (GREY, GREEN, LOST, ACCENT)
+_FEW = 5
 _SAME, _GAINED, _LOST, _MOVED = range(4)
 
 
@@ -32,7 +33,10 @@ def transitions_figure(transitions: np.ndarray, chosen: str | None = None) -> go
     most = max((int(transitions[a, b]) for a in rungs for b in rungs if a != b), default=0)
     cells = [[_cell(a, b, int(transitions[a, b]), most) for b in rungs] for a in rungs]
     names = [rung_name(rung.name) for rung in rungs]
-    return grid_figure(names, names, cells, chosen=chosen, colors=_COLORS, y="in A", x="in B", row_height=36)
+    height = 52 if len(rungs) <= _FEW else 36
+    return grid_figure(
+        names, names, cells, chosen=chosen, colors=_COLORS, y="in A", x="in B", row_height=height
+    )
 
 
 def drawn_rungs(transitions: np.ndarray) -> list[Rung]:
@@ -53,10 +57,10 @@ def move_words(move: str) -> str:
 
 
 _CHANGES = {
-    Change.GAINED: "gained: lost in A, found in B",
-    Change.LOST: "lost: found in A, lost in B",
-    Change.KEPT: "kept: found in both",
-    Change.STILL_LOST: "still lost: found in neither",
+    Change.GAINED: "lost in A, found in B",
+    Change.LOST: "found in A, lost in B",
+    Change.KEPT: "found in both",
+    Change.STILL_LOST: "found in neither",
 }
 
 
