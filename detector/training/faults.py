@@ -18,12 +18,11 @@ def in_a_sentence(error: BaseException) -> str:
     """Why a run ended, for `status.json` and for the terminal."""
     if isinstance(error, torch.OutOfMemoryError):
         return "the device ran out of memory; take a smaller batch_size or smaller images, and resume"
+    if _ORIGINAL in str(error):
+        return _of_worker(str(error))
     if isinstance(error, OSError):
         return _of_system(error)
-    text = str(error)
-    if _ORIGINAL in text:
-        text = _of_worker(text)
-    text = " ".join(text.split())
+    text = " ".join(str(error).split())
     return text if text and _is_in_words(error) else f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
@@ -45,8 +44,6 @@ def _is_in_words(error: BaseException) -> bool:
 
 def _of_system(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
-    if _ORIGINAL in str(error):
-        return _of_worker(str(error))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{where}the disk is full; the last checkpoint is kept: free some space and resume"
     if error.errno == errno.EFBIG:
