@@ -61,17 +61,16 @@ def train(options: Namespace) -> int:
     changes = {key: text for key, text in given.items() if text is not None}
     config = RunConfig() if options.config is None else read_config(options.config)
     config = changed(config, changes)
-    folder = _folder(options.out, config.model.source)
-    if is_leader():
-        print(f"training into {folder}", file=sys.stderr)
-    try:
-        best = fit(config, folder, on_epoch=_tell if is_leader() else None)
-    except RunStopped as stop:
+    with _folder(options.out, config.model.source) as folder:
         if is_leader():
-            print(
-                f"boxscope: {stop}; `boxscope resume {options.out or folder.name}` goes on", file=sys.stderr
-            )
-        return _STOPPED
+            print(f"training into {folder}", file=sys.stderr)
+        try:
+            best = fit(config, folder, on_epoch=_tell if is_leader() else None)
+        except RunStopped as stop:
+            if is_leader():
+                again = f"boxscope resume {options.out or folder.name}"
+                print(f"boxscope: {stop}; `{again}` goes on", file=sys.stderr)
+            return _STOPPED
     if is_leader():
         print(_as_json(best, folder) if options.json else _in_words(best, folder))
     return 0
