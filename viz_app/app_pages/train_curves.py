@@ -12,6 +12,7 @@ from viz_app.app_pages.charts import show_chart
 from viz_app.app_pages.train_shown import curves_of
 from viz_app.figures.epoch_curves import ap_figure, overlaid_recall, recall_figure
 from viz_app.figures.loss_curves import losses_figure, overlaid_losses, pace_figure
+from viz_app.figures.run_curves import finished
 from viz_app.figures.words import rung_name
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def _figures(curves: Sequence[RunCurve], rung: str) -> dict[str, go.Figure]:
         "ap": ap_figure(curves),
         "recall": recall_figure(curves[0]) if alone else overlaid_recall(curves, rung),
     }
+    figures = {name: finished(figure) for name, figure in figures.items()}
     state.remember(_FIGURES, (key, figures))
     return figures
 

@@ -12,6 +12,8 @@ import numpy as np
 from viz_app.figures.palette import ACCENT, category_color
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
     from detector.training.metrics_log import EpochRow, StepRow
 
 MOST_POINTS = 1000
@@ -75,6 +77,13 @@ def thinned(values: np.ndarray, most: int = MOST_POINTS) -> np.ndarray:
     known = np.where(np.isfinite(values), values, -np.inf)
     places = {int(part[pick(known[part])]) for part in bins for pick in (np.argmin, np.argmax)}
     return np.array(sorted(places | {0, len(values) - 1}))
+
+
+def finished(figure: go.Figure) -> go.Figure:
+    """A chart that is drawn many times and changed no more: plotly would copy all of it each time."""
+    kept = figure.to_dict()
+    figure.to_dict = lambda: kept  # pyright: ignore[reportAttributeAccessIssue]
+    return figure
 
 
 def epoch_ends(rows: Sequence[StepRow]) -> list[int]:
