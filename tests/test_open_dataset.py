@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
+import torch
 from support.datasets import coco_folder, labels, picture, voc_file, voc_folder, voc_object, yolo_folder
 
 from detector.data import CocoDataset, VocDataset, YoloDataset, open_dataset, splits_of
@@ -103,6 +105,19 @@ def test_the_app_shows_an_image_of_each_kind(tmp_path: Path) -> None:
         assert choice.annotations is not None
         assert len(choice.annotations.truth) == 2
         assert choice.name in ("a.jpg", "a.png")
+
+
+def test_a_data_set_travels_to_a_worker(tmp_path: Path) -> None:
+    """Data loaders send it to processes of their own."""
+    for source in (
+        voc_folder(tmp_path / "v"),
+        yolo_folder(tmp_path / "y"),
+        coco_folder(tmp_path / "c", THINGS),
+    ):
+        dataset = open_dataset(source)
+        again = pickle.loads(pickle.dumps(dataset))
+        assert again.categories == dataset.categories
+        assert torch.equal(again[0][1]["boxes"], dataset[0][1]["boxes"])
 
 
 def test_all_mistakes_of_a_coco_file_are_told_at_once(tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ A key is the data set as `open_dataset` takes it, a slash, and the place of the 
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 
-from detector.data.coco import find_annotation_file
+from detector.data.coco import ANNOTATIONS, find_annotation_file
 from detector.data.datasets import ground_truth_of
 from viz_app.jobs.job import short_name, written
 from viz_app.scenes import Annotations, ImageChoice, digest
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from detector.data.datasets import AnyDataset
 
 _ANNOTATION_ENDINGS = (".xml", ".txt", ".yaml", ".yml")
+_NOT_COCO = ("data.yaml", "classes.txt", "labels", "Annotations")
+_MANY, _KEPT_SECONDS = 500, 2.0
+_SCANS: dict[Path, tuple[float, str]] = {}
 
 
 def item_key(source: str, index: int) -> str:
@@ -70,8 +74,14 @@ def annotations_written(source: str) -> str:
     try:
         if not path.exists():
             return ""
-        if path.suffix.lower() == ".json" or (path.is_dir() and any(path.glob("*.json"))):
+        if path.suffix.lower() == ".json" or (path / ANNOTATIONS).is_file():
             return written(find_annotation_file(path))
+        if (
+            path.is_dir()
+            and not any((path / name).exists() for name in _NOT_COCO)
+            and any(path.glob("*.json"))
+        ):
+            return written(*sorted(path.glob("*.json")))
         return _newest(path if path.is_dir() else path.absolute().parent)
     except (OSError, ValueError):
         return ""
@@ -80,8 +90,20 @@ def annotations_written(source: str) -> str:
 def _newest(folder: Path) -> str:
     """How many annotation files there are, how long together, and when the last was written.
 
-    Looked at is what belongs to a VOC or YOLO folder, or to a folder of images in one: the `labels/` beside it.
+    Looked at is what belongs to a VOC or YOLO folder, or to a folder of images in one: the `labels/` beside it. Of
+    a large folder the answer is kept for two seconds, because a page asks for every image that it shows.
     """
+    until, text = _SCANS.get(folder, (0.0, ""))
+    if time.monotonic() < until:
+        return text
+    count, text = _scanned(folder)
+    if count > _MANY:
+        _SCANS[folder] = (time.monotonic() + _KEPT_SECONDS, text)
+    return text
+
+
+def _scanned(folder: Path) -> tuple[int, str]:
+    """The number of annotation files, and the text about them."""
     parts = folder.absolute().parts
     mirrored = [
         Path(*parts[:i], "labels", *parts[i + 1 :]) for i, part in enumerate(parts) if part == "images"
@@ -94,7 +116,7 @@ def _newest(folder: Path) -> str:
                 if name.lower().endswith(_ANNOTATION_ENDINGS):
                     status = Path(inside, name).stat()
                     count, size, last = count + 1, size + status.st_size, max(last, status.st_mtime_ns)
-    return f"{count}.{size}.{last}"
+    return count, f"{count}.{size}.{last}"
 
 
 def _png(pixels: Tensor) -> bytes:

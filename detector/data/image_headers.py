@@ -6,15 +6,14 @@ Sizes are (height, width) after EXIF orientation, as `read_image` gives the pixe
 from __future__ import annotations
 
 import struct
-import warnings
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
-from detector.data.images import FORMATS, ImageRefused
+from detector.data.images import ImageRefused, check_size, one_sentence, open_image
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from PIL import Image
 
 IMAGE_ENDINGS = frozenset(
     (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
@@ -29,7 +28,7 @@ def upright_size(path: Path) -> tuple[int, int]:
     """(H, W) of an image file, upright.
 
     Raises:
-        ImageRefused: no such file, or no image of a known format; one sentence that names it.
+        ImageRefused: no such file, no image of a known format, or more than 50 megapixels; one sentence.
     """
     (height, width), orientation = stored_size(path)
     return (width, height) if orientation in _TURNED else (height, width)
@@ -47,18 +46,15 @@ def stored_size(path: Path) -> tuple[tuple[int, int], int]:
         ImageRefused: as `upright_size`.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
-                plain = image.format == "PNG" and not _png_may_turn(path)
-                return (image.height, image.width), 1 if plain else _orientation(image)
+        with path.open("rb") as file, one_sentence(str(path)), open_image(file) as image:
+            check_size(image.width, image.height, str(path))
+            plain = image.format == "PNG" and not _png_may_turn(path)
+            flag = 1 if plain else _orientation(image)
+            # Pillow turns a TIFF file by itself, and says the size that it will have.
+            turned = image.format == "TIFF" and flag in _TURNED
+            return ((image.width, image.height) if turned else (image.height, image.width)), flag
     except OSError as error:
-        unknown = isinstance(error, Image.UnidentifiedImageError)
-        why = f"not an image of a known format; expected one of {', '.join(FORMATS)}" if unknown else (
-            f"the file cannot be read ({error.strerror or error})")  # fmt: skip
-        raise ImageRefused(f"{path}: {why}") from error
-    except Exception as error:  # a damaged header raises whatever its reader stumbles over
-        raise ImageRefused(f"{path}: the image is damaged ({error}); save it again") from error
+        raise ImageRefused(f"{path}: the file cannot be read ({error.strerror or error})") from error
 
 
 def _orientation(image: Image.Image) -> int:

@@ -98,7 +98,7 @@ def read_image(source: ImageSource, *, name: str | None = None) -> InputImage:
     if isinstance(source, bytes | bytearray | memoryview):
         return _from_pixels(_decode(io.BytesIO(source), label), label)
     if isinstance(source, Image.Image):
-        with _one_sentence(label):
+        with one_sentence(label):
             return _from_pixels(_to_rgb(source, label), label)
     if isinstance(source, np.ndarray):
         return _from_pixels(_from_array(source, label), label)
@@ -121,7 +121,7 @@ def _from_tensor(tensor: Tensor, name: str) -> InputImage:
         raise ImageRefused(
             f"{name}: the tensor has shape {list(tensor.shape)}; expected [3, H, W] in RGB order"
         )
-    _check_size(tensor.shape[2], tensor.shape[1], name)
+    check_size(tensor.shape[2], tensor.shape[1], name)
     values = tensor.detach().cpu().as_subclass(Tensor)
     if tensor.dtype == torch.uint8:
         return InputImage(values.clone(), values.to(torch.float32) / 255, name, _digest(values))
@@ -156,9 +156,9 @@ def _from_array(array: np.ndarray, name: str) -> np.ndarray:
         raise ImageRefused(
             f"{name}: the array has shape {list(array.shape)}; expected [H, W, 3] in RGB order"
         )
-    _check_size(array.shape[1], array.shape[0], name)
+    check_size(array.shape[1], array.shape[0], name)
     if array.shape[2] == 4:
-        with _one_sentence(name):
+        with one_sentence(name):
             return _to_rgb(Image.fromarray(np.ascontiguousarray(array)), name)
     return np.repeat(array, 3 // array.shape[2], axis=2)
 
@@ -180,8 +180,8 @@ def _decode(file: IO[bytes], name: str) -> np.ndarray:
     if not file.read(1):
         raise ImageRefused(f"{name}: the file is empty; expected an image")
     file.seek(0)
-    with _one_sentence(name), _open(file) as image:
-        _check_size(image.width, image.height, name)
+    with one_sentence(name), open_image(file) as image:
+        check_size(image.width, image.height, name)
         if image.format == "PNG" and not holds_all_rows(file):
             raise ImageRefused(
                 f"{name}: the image is damaged (its data ends before its last row); save it again"
@@ -189,7 +189,7 @@ def _decode(file: IO[bytes], name: str) -> np.ndarray:
         return _to_rgb(image, name)
 
 
-def _open(file: IO[bytes]) -> Image.Image:
+def open_image(file: IO[bytes]) -> Image.Image:
     """The image with its header read; Pillow's warning at 89 megapixels is left out, our limit is lower."""
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -197,7 +197,7 @@ def _open(file: IO[bytes]) -> Image.Image:
 
 
 @contextmanager
-def _one_sentence(name: str) -> Iterator[None]:
+def one_sentence(name: str) -> Iterator[None]:
     """Turn whatever Pillow raises into one sentence that names the image."""
     try:
         yield
@@ -213,7 +213,8 @@ def _one_sentence(name: str) -> Iterator[None]:
         raise ImageRefused(f"{name}: the image is damaged ({error}); save it again") from error
 
 
-def _check_size(width: int, height: int, name: str) -> None:
+def check_size(width: int, height: int, name: str) -> None:
+    """Refuse an image without pixels, or with more than `MAX_PIXELS`."""
     if width == 0 or height == 0:
         raise ImageRefused(f"{name}: the image has no pixels ({width} x {height})")
     if width * height > MAX_PIXELS:
@@ -224,7 +225,7 @@ def _check_size(width: int, height: int, name: str) -> None:
 
 def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
     """uint8 [H, W, 3] of a PIL image; its header is checked before its pixels are decoded."""
-    _check_size(image.width, image.height, name)
+    check_size(image.width, image.height, name)
     image.load()
     upright = _upright(image)
     if upright.mode.startswith("I"):

@@ -7,9 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import torch
-from PIL import Image
 from torch import Tensor
 
+from detector.data.image_headers import stored_size
 from detector.data.images import read_image
 from detector.judging.doctor_survey import Looked, Size, Survey
 from detector.judging.findings import Finding, Place, Severity, finding_at
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_ORIENTATION = 0x0112
 _TURNED = (5, 6, 7, 8)
 _SLACK = 1.0
 # Beyond these an input cannot be an image in [0, 1]; below them it may be the noise of an augmentation.
@@ -71,12 +70,8 @@ def _looked(values: Tensor, sha256: str, flag: int = 1, stored: Size | None = No
 def header_of(path: Path) -> tuple[Size | None, int]:
     """((H, W) as the file's rows are stored, EXIF orientation); (None, 1) where the header cannot be read."""
     try:
-        with Image.open(path) as image:
-            flag = image.getexif().get(_ORIENTATION, 1)
-            return (image.height, image.width), flag if flag in range(1, 9) else 1
-    except (
-        Exception
-    ):  # a corrupt EXIF block raises anything; `read_image` reads such an image upright as stored
+        return stored_size(path)
+    except ValueError:
         return None, 1
 
 
