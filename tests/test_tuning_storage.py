@@ -16,7 +16,7 @@ import pytest
 from detector.training.stopping import RunStopped
 from detector.training.tuning import DATABASE, StudyConfig, read_study
 from detector.training.tuning_launch import Team, conduct, look_at, prepare
-from detector.training.tuning_queue import claim, give_back, heartbeat
+from detector.training.tuning_queue import LOT, claim, give_back, heartbeat, still_to_come, top_up
 from detector.training.tuning_results import view_of, write_best
 from detector.training.tuning_space import parameters_of
 from detector.training.tuning_storage import Pulse, StorageProblem, load_study, shown_url, storage_url
@@ -38,18 +38,18 @@ def near_a_half(trial: optuna.Trial) -> tuple[float, ...]:
 
 
 def test_a_study_goes_on_up_to_as_many_trials_as_are_asked_for(tmp_path: Path) -> None:
-    work(prepare(study(3), tmp_path), near_a_half, Stopping())
-    work(prepare(study(7), tmp_path), near_a_half, Stopping())
+    work(prepare(study(3), tmp_path), tmp_path, near_a_half, Stopping())
+    work(prepare(study(7), tmp_path), tmp_path, near_a_half, Stopping())
     view = look_at(tmp_path)
     assert [row.state for row in view.trials] == ["done"] * 7
     assert view.top is not None
     assert view.top.values[0] == max(row.values[0] for row in view.trials)
     assert read_study(tmp_path).trials == 7
     # Fewer than there are: nothing more to do, and nothing is taken away.
-    work(prepare(study(2), tmp_path), near_a_half, Stopping())
+    work(prepare(study(2), tmp_path), tmp_path, near_a_half, Stopping())
     assert len(look_at(tmp_path).trials) == 7
     in_one_go = prepare(study(7), tmp_path / "in one go")
-    work(in_one_go, near_a_half, Stopping())
+    work(in_one_go, tmp_path / "in one go", near_a_half, Stopping())
     assert [row.parameters for row in view_of(in_one_go).trials] == [row.parameters for row in view.trials]
 
 
@@ -62,7 +62,7 @@ def test_a_name_is_not_taken_by_a_study_of_something_else(tmp_path: Path) -> Non
 def test_a_value_that_is_no_number_fails_its_trial_and_not_the_study(tmp_path: Path) -> None:
     values = iter((math.nan, math.inf, 0.25, -math.inf))
     opened = prepare(study(4), tmp_path)
-    work(opened, lambda trial: (near_a_half(trial)[0] * 0 + next(values),), Stopping())
+    work(opened, tmp_path, lambda trial: (near_a_half(trial)[0] * 0 + next(values),), Stopping())
     view = view_of(opened)
     assert [row.state for row in view.trials] == ["failed", "failed", "done", "failed"]
     assert [row.problem for row in view.trials] == ["AP is nan", "AP is inf", "", "AP is -inf"]
@@ -76,8 +76,9 @@ def test_trials_that_all_fail_alike_end_the_worker(tmp_path: Path) -> None:
 
     opened = prepare(study(9), tmp_path)
     with pytest.raises(ValueError, match="3 trials in a row failed: the model has no dropout"):
-        work(opened, broken, Stopping())
-    assert view_of(opened).count("waiting") == 6
+        work(opened, tmp_path, broken, Stopping())
+    assert view_of(opened).count("waiting") == LOT - 3
+    assert still_to_come(opened) == 9 - LOT
 
 
 def test_a_stopped_trial_waits_again_with_its_settings_and_reports(tmp_path: Path) -> None:
@@ -88,10 +89,10 @@ def test_a_stopped_trial_waits_again_with_its_settings_and_reports(tmp_path: Pat
         trial.report(0.125, 0)
         raise RunStopped("somebody stopped it")
 
-    work(opened, stopped, stopping)
+    work(opened, tmp_path, stopped, stopping)
     assert stopping.wanted
     assert [row.state for row in view_of(opened).trials] == ["failed", "waiting", "waiting"]
-    work(opened, near_a_half, Stopping())
+    work(opened, tmp_path, near_a_half, Stopping())
     first, _, again = view_of(opened).trials
     assert first.problem == "its worker was stopped or lost; trial 2 does it again"
     assert (first.again, again.retry_of, again.parameters) == (2, 0, first.parameters)
@@ -100,24 +101,25 @@ def test_a_stopped_trial_waits_again_with_its_settings_and_reports(tmp_path: Pat
 
 
 def test_only_one_worker_gets_a_trial(tmp_path: Path) -> None:
-    prepare(study(9), tmp_path)
+    prepare(study(13), tmp_path)
     taken: list[int] = []
 
     def take() -> None:
         mine = load_study("s", storage_url(tmp_path))
-        while (trial := claim(mine)) is not None:
-            taken.append(trial.number)
+        while (trial := claim(mine)) is not None or top_up(mine, tmp_path):
+            taken.extend([] if trial is None else [trial.number])
 
     threads = [threading.Thread(target=take) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(taken) == list(range(9))
+    assert sorted(taken) == list(range(13))
 
 
 def test_a_worker_without_a_heartbeat_loses_its_trial(tmp_path: Path) -> None:
     opened = prepare(study(1), tmp_path, pulse=Pulse(1, 2))
+    top_up(opened, tmp_path)
     lost = claim(opened)
     assert lost is not None
     params = {one.name: one.suggest(lost) for one in PARAMETERS}
@@ -153,7 +155,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_trial_done_again(tmp_path: 
 def test_several_objectives_have_a_front(tmp_path: Path) -> None:
     values = iter(((0.5, 0.1), (0.4, 0.4), (0.3, 0.3), (0.1, 0.5)))
     opened = prepare(study(4, "AP", "F1"), tmp_path)
-    work(opened, lambda trial: near_a_half(trial) and next(values), Stopping())
+    work(opened, tmp_path, lambda trial: near_a_half(trial) and next(values), Stopping())
     view = view_of(opened)
     assert view.best == (0, 1, 3)
     assert view.top is not None

@@ -50,7 +50,7 @@ class Team:
 
 
 def prepare(config: StudyConfig, folder: Path, url: str | None = None, pulse: Pulse | None = None) -> Opened:
-    """Make a study in its folder and database, with all its trials waiting; one that is there goes on.
+    """Make a study in its folder and database; one that is there goes on.
 
     Args:
         config: what it searches; `trials` in all, those that are there included.
@@ -62,8 +62,6 @@ def prepare(config: StudyConfig, folder: Path, url: str | None = None, pulse: Pu
         ValueError: the database cannot be used, or the name is taken by a study of something else.
         OSError: the folder cannot be written.
     """
-    from detector.training.tuning_queue import only_one, top_up
-
     place = storage_url(folder, url)
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / STUDY).is_file():
@@ -75,9 +73,7 @@ def prepare(config: StudyConfig, folder: Path, url: str | None = None, pulse: Pu
         with suppress(OSError):
             folder.rmdir()  # it was made just now, unless something lies in it
         raise
-    write_study(folder, config)
-    with only_one(opened, folder):
-        top_up(opened, config.trials)
+    write_study(folder, opened.config)
     return opened
 
 
@@ -148,7 +144,9 @@ def capturing(folder: Path) -> str:
 def _oversee(
     opened: Opened, folder: Path, team: Team, progress: Callable[[StudyView, str], None] | None
 ) -> None:
-    if not view_of(opened).count("waiting", "running"):
+    from detector.training.tuning_queue import still_to_come
+
+    if not (still_to_come(opened) or view_of(opened).count("waiting", "running")):
         return
     workers = [_start(opened, folder, team) for _ in range(team.workers)]
     left, told = _REPLACEMENTS * team.workers, 0.0

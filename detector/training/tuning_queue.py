@@ -1,7 +1,8 @@
-"""Trials as a queue: as many as were asked for wait in the database, and each worker takes one at a time.
+"""Trials as a queue: the next ones wait in the database, and each worker takes one at a time.
 
-What Optuna's own loop makes up while it runs is counted beforehand here. So N trials are N however many workers
-there are, and a trial whose worker was killed or stopped waits again, with the same settings.
+Optuna's own loop makes trials up as it goes, and several workers make too many. Here they are put in the queue by
+one worker at a time, a lot at once, until there are N: so N trials are N however many workers there are. A trial
+whose worker was killed or stopped waits again, with the same settings.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import text
 
 from detector.judging.locks import locked
+from detector.training.tuning_storage import WANTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,18 +31,25 @@ if TYPE_CHECKING:
 
 _HISTORY = "retry_history"
 _TRIES = 60
+LOT = 8
 
 
-def top_up(opened: Opened, trials: int) -> int:
-    """Let trials wait until there are `trials` in all; how many were added. Second tries do not count.
+def top_up(opened: Opened, folder: Path) -> int:
+    """Let the next trials wait, where fewer than the study wants are there; how many were added.
 
-    Hold the study meanwhile; see `only_one`.
+    Second tries do not count. Only one process at a time does it; see `only_one`.
     """
-    there = sum(1 for trial in opened.study.get_trials(deepcopy=False) if not is_retry(trial))
-    missing = max(0, trials - there)
-    for _ in range(missing):
-        opened.study.enqueue_trial({})
+    with only_one(opened, folder):
+        missing = min(LOT, still_to_come(opened))
+        for _ in range(missing):
+            opened.study.enqueue_trial({})
     return missing
+
+
+def still_to_come(opened: Opened) -> int:
+    """How many trials of those that the study wants are not even in the queue."""
+    there = sum(1 for trial in opened.study.get_trials(deepcopy=False) if not is_retry(trial))
+    return max(0, int(opened.study.user_attrs.get(WANTED, 0)) - there)
 
 
 def is_retry(trial: FrozenTrial) -> bool:

@@ -10,7 +10,7 @@ import os
 import time
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from detector.training.tuning import DATABASE, StudyConfig
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "BOXSCOPE_STORAGE"
 """Environment variable with the database's URL: arguments of a process are seen by everybody, this is not."""
+WANTED = "trials"
+"""Attribute of a study: how many trials it wants in all."""
 _ATTRIBUTE = "boxscope"
 _PATIENCE = 60
 _TRIES, _PAUSE = 5, 0.5
@@ -141,7 +143,9 @@ def create_study(config: StudyConfig, url: str, pulse: Pulse | None = None) -> O
             opened.study.set_user_attr(_ATTRIBUTE, config.to_json())
         else:
             _refuse_other(config, StudyConfig.from_json(known))
-    return opened
+        wanted = max(config.trials, int(opened.study.user_attrs.get(WANTED, 0)))
+        opened.study.set_user_attr(WANTED, wanted)
+    return replace(opened, config=replace(config, trials=wanted))
 
 
 def load_study(name: str, url: str, pulse: Pulse | None = None, *, reading: bool = False) -> Opened:
@@ -159,10 +163,11 @@ def load_study(name: str, url: str, pulse: Pulse | None = None, *, reading: bool
             study = optuna.load_study(study_name=name, storage=storage)
         except KeyError:
             raise ValueError(f"{shown_url(url)} holds no study {name!r}") from None
-        known = study.user_attrs.get(_ATTRIBUTE)
-    if known is None:
+        attributes = study.user_attrs
+    if _ATTRIBUTE not in attributes:
         raise ValueError(f"the study {name!r} in {shown_url(url)} was not made by Boxscope")
-    return Opened(study, storage, StudyConfig.from_json(known), url)
+    known = StudyConfig.from_json(attributes[_ATTRIBUTE])
+    return Opened(study, storage, replace(known, trials=attributes.get(WANTED, known.trials)), url)
 
 
 @contextmanager

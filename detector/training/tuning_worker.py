@@ -55,8 +55,8 @@ class Stopping:
         self.wanted = True
 
 
-def work(opened: Opened, objective: Objective, stopping: Stopping) -> None:
-    """Do trials until none waits and none runs elsewhere, or until this worker is to stop.
+def work(opened: Opened, folder: Path, objective: Objective, stopping: Stopping) -> None:
+    """Do trials until there are as many as wanted and none runs elsewhere, or until this worker is to stop.
 
     A trial whose objective is not finite, or that cannot be done, fails; the study goes on. Where the first trials
     all fail with one and the same sentence, nothing would get better: then that sentence is raised.
@@ -64,13 +64,15 @@ def work(opened: Opened, objective: Objective, stopping: Stopping) -> None:
     Raises:
         ValueError: see above; or the database is lost.
     """
-    from detector.training.tuning_queue import claim, heartbeat, others_at_work
+    from detector.training.tuning_queue import claim, heartbeat, others_at_work, top_up
 
     problems: list[str] = []
     with saying_where(opened.url):
         while not stopping:
             trial = claim(opened)
             if trial is None:
+                if top_up(opened, folder):
+                    continue
                 if not others_at_work(opened):
                     return
                 time.sleep(_LOOK)
@@ -113,7 +115,7 @@ def main(folder: Path) -> int:
         quiet()
         config = read_study(folder)
         opened = load_study(config.name, storage_url(folder), _pulse())
-        work(opened, objective_of(opened, folder), stopping)
+        work(opened, folder, objective_of(opened, folder), stopping)
     except (ValueError, TypeError, OSError) as problem:
         sentence = " ".join(str(problem).split())
         print(f"boxscope: {sentence}", file=sys.stderr)
