@@ -120,6 +120,8 @@ def test_files_to_take_away_hold_the_evaluation(place: Path) -> None:
     ) - 1  # fmt: skip
     for name in evaluate_exports._TABLES:
         assert evaluate_exports._table(here, name, "parquet")[:4] == b"PAR1"
+    report = evaluate_exports._report(here, SCENES)
+    assert report.startswith(b"<!doctype html>") and b'src="http' not in report
     both = here, folder(place, B)
     objects = compare(*both).objects
     assert len(compare_numbers._csv(*both).splitlines()) == len(objects) + 1

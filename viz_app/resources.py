@@ -17,6 +17,7 @@ import torch
 from detector import Replayer, capture
 from detector.data.datasets import open_dataset
 from detector.data.images import read_image
+from detector.judging.parts import part_files
 from detector.models.families import TORCHVISION_NAMES
 from detector.models.zoo import detector_names, load_detector
 from detector.tracing.trace_file import parse_trace
@@ -161,7 +162,8 @@ def diagnosis(folder: Path) -> DatasetDiagnosis:
 
 def evaluation(folder: Path) -> Evaluation:
     """What a finished diagnosis says of the detector, worked out once; raises as `diagnosis`."""
-    return _evaluation(str(folder), written(folder / "summary.json"))
+    files = (folder / "summary.json", *part_files(folder, "losses"))
+    return _evaluation(str(folder), written(*files))
 
 
 def comparison(a: Path, b: Path) -> Comparison:

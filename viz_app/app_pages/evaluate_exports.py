@@ -29,13 +29,17 @@ _MIME = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 
 def show_exports(run: ShownRun) -> None:
-    """The card: two files as they are, and a table to choose."""
+    """The card: three files as they are, and a table to choose."""
     with st.container(border=True):
         st.subheader("Take it away", anchor=False)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             _button(
                 "COCO results", f"{run.name}.results.json", "application/json",
                 partial(_results, run.folder, run.source), "What pycocotools' loadRes takes.",
+            )  # fmt: skip
+            _button(
+                "Report", f"{run.name}.html", "text/html", partial(_report, run.folder, run.source),
+                "One web page with the lost objects on a picture to zoom in; it needs no network.",
             )  # fmt: skip
             _button(
                 "All numbers", f"{run.name}.evaluation.json", "application/json", partial(_numbers, run.folder),
@@ -65,6 +69,12 @@ def _results(folder: Path, source: str) -> bytes:
     from detector.judging.kept_run import read_run
 
     return coco_results_of(read_run(folder), resources.dataset(source)).text.encode()
+
+
+def _report(folder: Path, source: str) -> bytes:
+    from viz_app.report import dataset_report
+
+    return dataset_report(folder, resources.dataset(source)).encode()
 
 
 def _numbers(folder: Path) -> bytes:

@@ -15,6 +15,8 @@ from viz_app.components.gallery import show_gallery
 from viz_app.figures.gallery import gallery_html
 from viz_app.figures.image_ranking import image_card, ranking_words
 from viz_app.figures.side_by_side import seen_on
+from viz_app.jobs import processes as jobs
+from viz_app.jobs.losses_job import start_losses
 from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 6
 _WORST, _BEST, _LOSS = "worst by AP", "best by AP", "highest loss"
-_CARDS = "image cards"
+_CARDS, _TROUBLE = "image cards", "losses trouble"
 
 
 def show_images(run: ShownRun, evaluation: Evaluation) -> None:
@@ -42,15 +44,39 @@ def show_images(run: ShownRun, evaluation: Evaluation) -> None:
         if not images:
             st.caption("No image holds an object, so none can be ranked.")
             return
-        place = f"{run.name}.{view}"
+        place = f"{run.name}.{view}.{known}"
         key = f"evaluate.cards.{hashlib.sha256(place.encode()).hexdigest()[:12]}"
         show_gallery(
             gallery_html(_cards(run, evaluation, images, place)), key, lambda: _clicked(key, run, images)
         )
         st.markdown(literal(ranking_words(evaluation.images)))
         st.caption("Blue: found. Orange: false. Dashed red: lost. A click opens the image on Full network.")
+        if not known:
+            _offer_losses(run)
         with st.expander("How it is computed"):
             st.markdown(IMAGES_TEXT)
+
+
+def _offer_losses(run: ShownRun) -> None:
+    """A button that lets a process work them out; they take as long as the diagnosis itself."""
+    problem = jobs.poll(run.folder).message or state.remembered(_TROUBLE, "")
+    if problem:
+        st.error(literal(as_sentence(problem)), icon=":material/error:")
+    st.button(
+        "Rank by loss, too", key="evaluate.losses", icon=":material/trending_down:", disabled=run.job is None,
+        help="What a training step on each image alone would pay: one more pass over all images, in a process of "
+        "its own.",
+        on_click=_start_losses, args=(run,),
+    )  # fmt: skip
+
+
+def _start_losses(run: ShownRun) -> None:
+    state.remember(_TROUBLE, "")
+    try:
+        if run.job is not None:
+            start_losses(run.job, run.folder)
+    except OSError as problem:
+        state.remember(_TROUBLE, f"the losses cannot be worked out: {problem}")
 
 
 def _ranked(evaluation: Evaluation, view: str) -> list[ImageScore]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from viz_app.jobs.job import JOB_FILE, PROBLEM_FILE, Job
+from viz_app.jobs.losses_job import is_wanted, work_out
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -27,7 +28,11 @@ def main(folder: Path) -> int:
     if hasattr(os, "nice"):
         os.nice(_GENTLER)  # pages that are looked at meanwhile come first
     try:
-        diagnose(Job.from_json((folder / JOB_FILE).read_text(encoding="utf-8")), folder)
+        job = Job.from_json((folder / JOB_FILE).read_text(encoding="utf-8"))
+        if is_wanted(folder):
+            work_out(load(job), job, folder)
+        else:
+            diagnose(job, folder)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except (ValueError, TypeError, OSError) as problem:

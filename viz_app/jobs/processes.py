@@ -30,7 +30,12 @@ from viz_app.jobs.job import JOB_FILE, PROBLEM_FILE, Job
 from viz_app.jobs.sessions import child_of, start_session, works_in
 
 PROCESS_FILE, LOG_FILE = "process.json", "log.txt"
-_PHASES = {"diagnose": "Diagnosing", "recommend": "Trying changes of thresholds", "summarize": "Summing up"}
+_PHASES = {
+    "diagnose": "Diagnosing",
+    "recommend": "Trying changes of thresholds",
+    "summarize": "Summing up",
+    "losses": "Working out losses",
+}
 _lock = threading.Lock()
 
 
