@@ -112,3 +112,20 @@ def test_the_doctor_looks_at_the_rest(tmp_path: Path) -> None:
     assert (report.images, report.objects) == (2, 1)
     assert report.categories == ("background", "ant", "cat", "dog")
     assert examine(open_dataset(yolo_folder(tmp_path / "y"))).errors == ()
+
+
+def test_boxes_that_mean_something_else_are_told_once(tmp_path: Path) -> None:
+    corners = {f"{k}.png": [(20, 15, 35, 28), (10 + k, 12, 39, 29), (22, 3, 38, 25)] for k in range(5)}
+    (problem,) = training_problems(open_dataset(coco_folder(tmp_path / "a", corners)))
+    assert problem.startswith("the boxes hold x1, y1, x2, y2 where x, y, width, height is expected")
+    shares = {f"{k}.png": [(0.1, 0.2, 0.3, 0.5 + k / 50)] for k in range(5)}
+    (problem,) = training_problems(open_dataset(coco_folder(tmp_path / "b", shares)))
+    assert "shares of the image's sides" in problem
+
+
+def test_objects_in_one_corner_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    """The doctor calls it another frame; a plate that is always photographed so is none."""
+    boxes = {f"{k}.png": [(1 + j, 1 + k, 8, 8) for j in range(5)] for k in range(6)}
+    dataset = open_dataset(coco_folder(tmp_path, boxes))
+    assert examine(dataset).find("box_frame") is not None
+    assert training_problems(dataset) == ()

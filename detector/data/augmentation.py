@@ -95,7 +95,8 @@ def augmented(sample: Sample, augmentation: Augmentation, generator: torch.Gener
     """
     if {"masks", "keypoints"} & set(sample[1]):
         raise ValueError("the target holds masks or keypoints; only boxes can be augmented")
-    view = View(sample[0], sample[1]["boxes"], torch.arange(len(sample[1]["boxes"])))
+    pixels, plain = sample[0], sample[1]["boxes"].as_subclass(Tensor)
+    view = View(pixels, as_boxes(plain, (pixels.shape[1], pixels.shape[2])), torch.arange(len(plain)))
     view = coloured(view, augmentation.colour, generator)
     low, high = augmentation.scale
     factor = low + (high - low) * uniform(generator)
