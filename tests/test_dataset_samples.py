@@ -59,6 +59,15 @@ def test_a_card_shows_the_whole_image_with_its_boxes_where_they_are() -> None:
     assert (columns.min(), columns.max()) == pytest.approx((120, 180), abs=2)
 
 
+def test_a_card_of_one_category_shows_the_others_faintly() -> None:
+    def strength(only: str | None) -> float:
+        """How much of the orange of the dog's first box is on the card; the image is black."""
+        picture = sample_card(sample(), NAMES, only).picture
+        return float(picture[30 + 10 : 90 - 10, 28:33].astype(float).sum(axis=2).max(axis=1).mean())
+
+    assert strength("dog") == strength(None) > 1.8 * strength("cat") > 0
+
+
 def test_a_card_says_what_is_on_the_image_and_where_it_leads() -> None:
     card = sample_card(sample(), NAMES)
     assert (card.title, card.note, card.place) == ("a<b>.png", "3 dog, 1 cat", "80 × 48 px")

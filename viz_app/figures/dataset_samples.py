@@ -56,10 +56,11 @@ def category_groups(
     groups = []
     for label in sorted(set(truth.labels.tolist())):
         name, color = name_of(categories, label), category_color(label - 1)
+        faint = only not in (None, name)
         halo = LIGHT_HALO if text_on(color) == "#FFFFFF" else DARK_HALO
         group = BoxGroup(
-            truth.boxes[:0], name, color, width=width, halo=halo,
-            opacity=1.0 if only in (None, name) else _FADED,
+            truth.boxes[:0], name, color, width=width, halo=None if faint else halo,
+            opacity=_FADED if faint else 1.0,
         )  # fmt: skip
         for crowd in (False, True):
             boxes = truth.boxes[(truth.labels == label) & (truth.crowd == crowd)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,15 +157,15 @@ def _button(number: int, card: Card) -> str:
 
 def picture_uri(picture: np.ndarray) -> str:
     """A picture, uint8 RGB [h, w, 3], as JPEG that can stand in a page."""
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])[
-        1
-    ]
+    # Without colour subsampling: the coloured lines of small pictures would smear.
+    subsampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+    settings = [cv2.IMWRITE_JPEG_QUALITY, 88, *subsampling]
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), settings)[1]
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
 def _moved(group: BoxGroup, shift: Tensor, scale: float) -> BoxGroup:
-    boxes = (group.boxes - shift) * scale
-    return BoxGroup(boxes, group.name, group.color, group.dash, group.width, halo=group.halo)
+    return replace(group, boxes=(group.boxes - shift) * scale, hover=(), labels=(), items=())
 
 
 def _boxes(box: Sequence[float]) -> Tensor:
