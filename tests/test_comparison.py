@@ -24,7 +24,8 @@ from detector.judging.comparison_records import Change
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("comparison")
-    evaluated(root / "a", 0.9), evaluated(root / "b", 0.05)
+    evaluated(root / "a", 0.9)
+    evaluated(root / "b", 0.05)
     return root / "a", root / "b"
 
 
@@ -83,8 +84,9 @@ def test_objects_are_told_one_by_one(folders: tuple[Path, Path]) -> None:
             assert one.rung_a == "ROI_CLASS" and one.score_b is not None and one.score_b <= 0.9
     assert found.transitions.sum() == len(found.objects)
     assert found.transitions[Rung.ROI_CLASS, Rung.FOUND] == found.count(Change.GAINED)
-    assert found.difference == found.AP_b - found.AP_a > 0
-    assert found.interval.low <= found.interval.high
+    averages = [one.statistics["AP"] or 0.0 for one in (found.evaluation_a, found.evaluation_b)]
+    assert [found.AP_a, found.AP_b] == averages and found.difference == averages[1] - averages[0] > 0
+    assert (found.interval.low or 0.0) <= (found.interval.high or 0.0)
     assert found.false_positives_b > found.false_positives_a
     assert found.left_out == 0
 
@@ -93,8 +95,10 @@ def test_the_other_way_round_gained_is_lost(folders: tuple[Path, Path]) -> None:
     there, back = compare(*folders, resamples=20), compare(*folders[::-1], resamples=20)
     assert there.count(Change.GAINED) == back.count(Change.LOST)
     assert np.array_equal(there.transitions, back.transitions.T)
-    assert back.difference == pytest.approx(-there.difference)
-    assert back.interval.low == pytest.approx(-there.interval.high)
+    told = there.difference, there.interval.low, there.interval.high
+    assert None not in told
+    turned = back.difference, back.interval.high, back.interval.low
+    assert turned == pytest.approx(tuple(-(value or 0.0) for value in told))
 
 
 def test_changes() -> None:

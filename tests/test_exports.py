@@ -117,7 +117,7 @@ def test_tables_say_what_the_evaluation_says_and_survive_as_files(folder: Path) 
     assert len(tables["detections"]) == sum(one.detections for one in evaluation.images)
     assert tables["images"]["AP"].tolist()[0] == evaluation.images[0].AP
     assert tables["confusion"]["count"].sum() == evaluation.confusion.counts.sum()
-    means = tables["curves"].groupby("category")["precision"].mean()
+    means: Any = tables["curves"].groupby("category")["precision"].mean()
     for name, value in means.items():
         assert value == pytest.approx(evaluation.by_category[str(name)].AP)
     for table in tables.values():

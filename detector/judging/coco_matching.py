@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pycocotools import mask
@@ -84,7 +84,8 @@ def overlaps_of(found: Sequence[Found], truth: Sequence[Truth]) -> np.ndarray:
     if not found or not truth:
         return np.zeros((len(found), len(truth)))
     boxes, others = ([_xywh(one.box) for one in part] for part in (found, truth))
-    return np.asarray(mask.iou(boxes, others, [int(one.crowd) for one in truth]))
+    iou: Any = mask.iou  # its types know masks only
+    return np.asarray(iou(boxes, others, [int(one.crowd) for one in truth]))
 
 
 def greedy(overlaps: np.ndarray, crowd: np.ndarray, bounds: np.ndarray) -> np.ndarray:

@@ -61,18 +61,22 @@ def compare(
     ]
     objects = tuple(_compared(pairs))
     values = [one.statistics["AP"] for one in told]
-    names = _names(a, b)
+    name_a, name_b = _names(a, b)
     return Comparison(
-        *names,
-        a.summary.dataset,
-        *told,
-        *values,
-        None if values[0] is None or values[1] is None else values[1] - values[0],
-        paired_interval(*matched, resamples=resamples, seed=seed, confidence=confidence),
-        objects,
-        transitions_of(objects),
-        *(sum(len(report.false_positives) for report in side) for side in sides),
-        len({report.index for report in (*a.reports, *b.reports)}) - len(pairs),
+        a=name_a,
+        b=name_b,
+        dataset=a.summary.dataset,
+        evaluation_a=told[0],
+        evaluation_b=told[1],
+        AP_a=values[0],
+        AP_b=values[1],
+        difference=None if values[0] is None or values[1] is None else values[1] - values[0],
+        interval=paired_interval(*matched, resamples=resamples, seed=seed, confidence=confidence),
+        objects=objects,
+        transitions=transitions_of(objects),
+        false_positives_a=sum(len(report.false_positives) for report in sides[0]),
+        false_positives_b=sum(len(report.false_positives) for report in sides[1]),
+        left_out=len({report.index for report in (*a.reports, *b.reports)}) - len(pairs),
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from detector.data.datasets import open_dataset
 from detector.judging.calibration import calibration_of
 from detector.judging.coco_matching import match_images
-from detector.judging.coco_numbers import IOUS, RECALLS, coco_numbers
+from detector.judging.coco_numbers import IOUS, RECALLS, SIZES, coco_numbers
 from detector.judging.confusion import confusion_of
 from detector.judging.dataset_diagnosis import diagnose_dataset
 from detector.judging.evaluation_records import STATISTICS, CategoryScore, Curves, Evaluation
@@ -136,17 +136,15 @@ def _by_category(
     """The categories that the data set knows, by their names."""
     objects = Counter(one.label for report in reports for one in report.truth if not one.crowd)
     found = Counter(one.label for report in reports for one in report.detections)
-    return {
-        name: CategoryScore(
-            label,
-            *(numbers.average(label, iou=iou) for iou in (None, 0.5, 0.75)),
-            *(numbers.average(label, size=size) for size in ("small", "medium", "large")),
-            objects[label],
-            found[label],
-        )
-        for label, name in enumerate(run.categories)
-        if label and name in run.summary.by_category
-    }
+    scores = {}
+    for label, name in enumerate(run.categories):
+        if label and name in run.summary.by_category:
+            AP, AP50, AP75 = (numbers.average(label, iou=iou) for iou in (None, 0.5, 0.75))
+            small, medium, large = (numbers.average(label, size=size) for size in SIZES[1:])
+            scores[name] = CategoryScore(
+                label, AP, AP50, AP75, small, medium, large, objects[label], found[label]
+            )
+    return scores
 
 
 def _remedies_there(out: Path) -> bool:

@@ -61,10 +61,10 @@ def worst_by_loss(images: Sequence[ImageScore]) -> list[ImageScore]:
 
 def _ap(matched: Matched, place: int, own: slice) -> float | None:
     """AP of one image whose detections are `own` of all."""
-    labels = np.flatnonzero(matched.objects[place]) + 1
-    if len(labels) == 0:
+    objects = matched.objects[place].tolist()
+    values = [_of_category(matched, own, label, count) for label, count in enumerate(objects, 1) if count]
+    if not values:
         return None
-    values = [_of_category(matched, own, label, matched.objects[place, label - 1]) for label in labels]
     return float(np.mean(values))
 
 

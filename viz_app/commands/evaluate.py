@@ -13,7 +13,7 @@ from viz_app.commands.looking import KNOBS, threshold_options
 from viz_app.commands.models import HELP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jsonargparse import ArgumentParser, Namespace
 
@@ -82,7 +82,7 @@ def _recalls(evaluation: Evaluation) -> str:
     return "  ".join(f"{name} {number(evaluation.statistics[name])}" for name in names)
 
 
-def _categories(scores: dict[str, CategoryScore]) -> str:
+def _categories(scores: Mapping[str, CategoryScore]) -> str:
     """The lowest AP first; those without objects are counted."""
     shown = [(name, one) for name, one in scores.items() if one.objects]
     shown.sort(key=lambda item: item[1].AP or 0.0)
