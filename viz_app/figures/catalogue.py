@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from viz_app.figures import catalogue_dataset, catalogue_head, catalogue_input, catalogue_rpn, catalogue_why
+from viz_app.figures import (
+    catalogue_dataset,
+    catalogue_head,
+    catalogue_input,
+    catalogue_rpn,
+    catalogue_training,
+    catalogue_why,
+)
 from viz_app.figures.catalogue_parts import Boxes, Entry, Material
 from viz_app.figures.raster import draw_picture
 
@@ -21,7 +28,14 @@ _SIDES = (256, 1600)
 
 CATALOGUE: dict[str, Entry] = {
     entry.id: entry
-    for part in (catalogue_input, catalogue_rpn, catalogue_head, catalogue_why, catalogue_dataset)
+    for part in (
+        catalogue_input,
+        catalogue_rpn,
+        catalogue_head,
+        catalogue_why,
+        catalogue_dataset,
+        catalogue_training,
+    )
     for entry in part.ENTRIES
 }
 """Every picture by its id, in the order of the data."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from viz_app.resources import DetectorSpec
 
 _OPEN, _FROM, _NAME = "train open", "train.from", "train.name"
-_TROUBLE, _LAUNCHED = "train trouble", "train launched"
+_LAUNCHED = "train launches"
 _SHOWN, _SCRATCH = "shown", "scratch"
 PAGE = "train"
 
@@ -48,14 +48,12 @@ def open_panel() -> None:
 
 
 def close_panel() -> None:
-    """In a callback: fold it again; what was set stays for the next time."""
+    """Fold it again; what was set stays for the next time."""
     state.remember(_OPEN, False)
-    state.remember(_TROUBLE, "")
 
 
 @st.dialog("Train a detector", width="large", icon=":material/model_training:", on_dismiss=close_panel)
 def _panel() -> None:
-    go_on()
     from viz_app.sidebar import training_form as form
 
     spec, config = shown_detector(), None
@@ -83,15 +81,6 @@ def _panel() -> None:
 
 def _starts_anew() -> bool:
     return state.widget(_FROM) == _SCRATCH
-
-
-def go_on() -> None:
-    """Where a run was launched in the callback before, look at it on its page."""
-    if state.remembered(_LAUNCHED, ""):
-        from viz_app.shell import page_called  # the shell draws this panel
-
-        state.remember(_LAUNCHED, "")
-        st.switch_page(page_called(PAGE))
 
 
 def _choose_start(spec: DetectorSpec | None) -> bool:
@@ -128,32 +117,34 @@ def _launch_row(config: RunConfig | None, model: str) -> None:
         return
     left, right = st.columns([0.72, 0.28], vertical_alignment="bottom")
     name = left.text_input(
-        "Name", key=_NAME, placeholder=free, help="Of the run, and of its folder in the workspace."
-    ).strip()
-    right.button(
+        "Name", key=f"{_NAME}.{state.remembered(_LAUNCHED, 0)}", placeholder=free,
+        help="Of the run, and of its folder in the workspace.",
+    ).strip()  # fmt: skip
+    # No callback: it would launch what the fields held before the last of them was left.
+    wanted = right.button(
         "Launch", type="primary", icon=":material/rocket_launch:", key="train.launch", width="stretch",
-        disabled=config is None, on_click=_launch, args=(name or free, config),
+        disabled=config is None,
     )  # fmt: skip
-    if trouble := state.remembered(_TROUBLE, ""):
-        st.error(literal(as_sentence(trouble)), icon=":material/error:")
+    if wanted and config is not None:
+        _launch(name or free, config)
     elif launching.is_full(count):
         st.caption(f"This machine trains {count} at a time and is busy: the run will wait for its turn.")
 
 
 def _launch(name: str, config: RunConfig) -> None:
     from viz_app.jobs import launching
+    from viz_app.shell import page_called  # the shell draws this panel
 
     try:
         _keep(shown_detector(), config)
         launching.launch(name, config)
     except (OSError, ValueError) as problem:
-        state.remember(_TROUBLE, f"the run cannot be launched: {problem}")
+        st.error(literal(as_sentence(f"the run cannot be launched: {problem}")), icon=":material/error:")
         return
-    state.remember(_TROUBLE, "")
-    state.remember(_LAUNCHED, name)
-    state.set_widget(_NAME, "")
     close_panel()
+    state.remember(_LAUNCHED, state.remembered(_LAUNCHED, 0) + 1)  # the next one is called otherwise
     state.look_at_training(name)
+    st.switch_page(page_called(PAGE))
 
 
 def _keep(spec: DetectorSpec | None, config: RunConfig) -> None:
