@@ -25,7 +25,10 @@ from detector.tracing.thresholds import Thresholds
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> CocoDataset:
-    """A COCO folder whose ids are neither in order nor from 1 on, with a category that the detector lacks."""
+    """A COCO folder whose ids are neither in order nor from 1 on, with a category that the detector lacks.
+
+    Areas are not those of the boxes, as in COCO itself: sizes go by them.
+    """
     folder = tmp_path_factory.mktemp("data") / "coco"
     file = write_coco(CrowdedScenes(), folder)
     content = json.loads(file.read_text())
@@ -38,6 +41,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> CocoDataset:
     for one in content["annotations"]:
         one["image_id"] += 40
         one["category_id"] = of[one["category_id"]]
+        one["area"] *= 0.4  # of a mask that fills less than half of its box
     file.write_text(json.dumps(content))
     return CocoDataset(folder)
 

@@ -35,12 +35,14 @@ class AnnotatedObject:
         label: index into the data set's categories, from 1.
         box: xyxy, finite and with an area.
         ignored: a crowd region of COCO, a `difficult` object of VOC: never missed, and not learned.
+        area: square pixels, where the annotations say it (COCO: of the mask); COCO's sizes go by it.
     """
 
     id: int
     label: int
     box: tuple[float, float, float, float]
     ignored: bool = False
+    area: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class AnnotatedFiles(Dataset[Sample]):
 
     `dataset[i]` is `(pixels, target)`: pixels uint8 [3, H, W] RGB, upright as EXIF says; target holds `boxes`
     (`tv_tensors.BoundingBoxes` xyxy [G, 4]), `labels` (int64 [G], indices into `categories`), `image_id`, `ids`
-    (int64 [G]) and `iscrowd` (bool [G]). Images without objects stay, with boxes [0, 4].
+    (int64 [G]) and `iscrowd` (bool [G]), and `area` (float64 [G], square pixels) where the annotations tell areas.
+    Images without objects stay, with boxes [0, 4].
 
     Args:
         root: the data set's folder or annotation file; names it in sentences.
@@ -116,6 +119,8 @@ class AnnotatedFiles(Dataset[Sample]):
             "ids": truth.ids,
             "iscrowd": truth.crowd,
         }
+        if any(thing.area is not None for thing in image.objects):
+            target["area"] = torch.tensor([_area(thing) for thing in image.objects], dtype=torch.float64)
         return pixels, target
 
     @property
@@ -155,6 +160,11 @@ def _truth(image: AnnotatedImage) -> GroundTruth:
         torch.tensor([thing.ignored for thing in objects], dtype=torch.bool),
         torch.tensor([thing.id for thing in objects], dtype=torch.int64),
     )
+
+
+def _area(thing: AnnotatedObject) -> float:
+    x1, y1, x2, y2 = thing.box
+    return (x2 - x1) * (y2 - y1) if thing.area is None else thing.area
 
 
 def other_size(image: AnnotatedImage, size: Size) -> str:

@@ -75,7 +75,7 @@ def _found_images(content: CocoFile, folders: list[Path]) -> list[AnnotatedImage
             missing.append(Mistake("", what, None, image.file_name))
             continue
         objects = tuple(
-            AnnotatedObject(o.id, label_of[o.category_id], o.box, o.crowd) for o in image.annotations
+            AnnotatedObject(o.id, label_of[o.category_id], o.box, o.crowd, o.area) for o in image.annotations
         )
         found.append(AnnotatedImage(image.id, path, f"{content.path}: image {image.id}", image.size, objects))
     refuse(content.path, missing)

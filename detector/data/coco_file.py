@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CocoAnnotation:
-    """One object: annotation id, the id of its category in the file, box xyxy, and whether it is a crowd."""
+    """One object: annotation id, its category's id in the file, box xyxy, whether a crowd, area where it is said."""
 
     id: int
     category_id: int
     box: tuple[float, float, float, float]
     crowd: bool
+    area: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,13 @@ def read_annotation(path: Path, entry: dict[str, Any]) -> tuple[CocoAnnotation, 
     crowd = entry.get("iscrowd", 0)
     if crowd not in (0, 1):
         raise ValueError(f"{path}: {what} has iscrowd {crowd!r}; expected 0 or 1")
-    return CocoAnnotation(number, category, corners, bool(crowd)), image
+    return CocoAnnotation(number, category, corners, bool(crowd), _area(entry)), image
+
+
+def _area(entry: dict[str, Any]) -> float | None:
+    """Of the mask, as COCO has it; only sizes are told by it, so one that cannot be is none."""
+    area = entry.get("area")
+    return float(area) if _is_number(area) and math.isfinite(area) and area >= 0 else None
 
 
 def _value(path: Path, entry: dict[str, Any], what: str, key: str) -> Any:  # noqa: ANN401 - any JSON value
