@@ -27,7 +27,8 @@ def difference_figure(comparison: Comparison, height: int = 130) -> go.Figure:
     if value is not None and interval.low is not None and interval.high is not None:
         color = GREY if not interval.is_sure else FOUND if value > 0 else LOST
         hover = (
-            f"{value:+.4f}; {interval.confidence:.0%} interval {interval.low:+.4f} to {interval.high:+.4f}"
+            f"{_signed(value)}; {interval.confidence:.0%} interval {_signed(interval.low)} to "
+            f"{_signed(interval.high)}"
         )
         figure.add_trace(
             go.Scatter(
@@ -37,7 +38,7 @@ def difference_figure(comparison: Comparison, height: int = 130) -> go.Figure:
         )  # fmt: skip
         figure.add_trace(
             go.Scatter(
-                x=[value], y=[0], mode="markers+text", text=[f"<b>{value:+.3f}</b>"], textposition="top center",
+                x=[value], y=[0], mode="markers+text", text=[f"<b>{_signed(value)}</b>"], textposition="top center",
                 marker={"size": 14, "color": ACCENT if not interval.is_sure else color},
                 hovertext=[hover], hovertemplate="%{hovertext}<extra></extra>",
             )

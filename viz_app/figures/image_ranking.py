@@ -51,8 +51,7 @@ def image_card(
     """
     groups = [group for group in outcome_groups(seen, detections, categories) if len(group)]
     picture = crop_picture(pixels, (0, 0, pixels.shape[2], pixels.shape[1]), groups)
-    loss = "" if score.loss is None else f" · loss {score.loss:.2f}"
-    note = f"{score.found:,} of {score.objects:,} found, {score.false_positives:,} false"
-    known = "no object" if score.AP is None else f"AP {score.AP:.2f}"
-    title = f"{known}{loss}"
+    loss = "" if score.loss is None else f"loss {score.loss:.2f}, "
+    note = f"{loss}{score.found:,} of {score.objects:,} found, {score.false_positives:,} false"
+    title = "no object" if score.AP is None else f"AP {score.AP:.2f}"
     return Card(title, note, score.image, picture, f"{score.image}: {title}, {note}: open it")
