@@ -54,6 +54,7 @@ ENTRIES = (
     Entry("data", "Data", "Improve", about_image=False),
     Entry("doctor", "Doctor", "Improve", about_image=False),
     Entry("train", "Train", "Improve", about_image=False),
+    Entry("tune", "Tune", "Improve", about_image=False),
     Entry("dataset", "Data set", "Judge", about_image=False),
     Entry("evaluate", "Evaluate", "Judge", about_image=False),
     Entry("compare", "Compare", "Judge", about_image=False),

@@ -7,22 +7,25 @@ has been missing for a while. Other machines help with the same command and the 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import detector
+from detector.data.sealed import replace_file
 from detector.training.tuning import STUDY, read_study, write_study
 from detector.training.tuning_results import StudyView, view_of, write_best
 from detector.training.tuning_storage import VARIABLE, Opened, Pulse, create_study, load_study, storage_url
-from detector.training.tuning_worker import CAPTURE, PROBLEM, PULSE
+from detector.training.tuning_worker import CAPTURE, FAILED, INTERRUPTED, PROBLEM, PULSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from detector.training.tuning import StudyConfig
 
@@ -115,6 +118,28 @@ def conduct(
     return view
 
 
+def main(folder: Path, workers: int) -> int:
+    """Conduct the study that lies in a folder; the exit status. SIGTERM and Ctrl+C stop it gently."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
+    try:
+        conduct(read_study(folder), folder, team=Team(workers))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (ValueError, OSError) as problem:
+        sentence = " ".join(str(problem).split())
+        print(f"boxscope: {sentence}", file=sys.stderr)
+        with suppress(OSError):
+            replace_file(folder / PROBLEM, sentence.encode())
+        return FAILED
+    return 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise KeyboardInterrupt
+
+
 def look_at(folder: Path, url: str | None = None) -> StudyView:
     """How the study in a folder stands, for one who only looks.
 
@@ -199,3 +224,7 @@ def _start(opened: Opened, folder: Path, team: Team) -> subprocess.Popen[bytes]:
             env=environment,
             start_new_session=True,  # Ctrl+C goes to who started the study, and is passed on gently
         )
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optuna import Trial
+    from optuna.distributions import FloatDistribution, IntDistribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,14 @@ class Parameter:
             raise ValueError(f"{self.name} goes from {self.low} to {self.high}; expected two rising numbers")
         if self.log and self.low <= 0:
             raise ValueError(f"{self.name} starts at {self.low}; expected a number above 0 on a log scale")
+
+    def distribution(self) -> IntDistribution | FloatDistribution:
+        """As Optuna writes it down."""
+        from optuna.distributions import FloatDistribution, IntDistribution
+
+        if self.whole:
+            return IntDistribution(int(self.low), int(self.high), log=self.log)
+        return FloatDistribution(self.low, self.high, log=self.log)
 
     def suggest(self, trial: Trial) -> float:
         """The value that this trial tries."""
