@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CocoAnnotation:
-    """One object: annotation id, its category's id in the file, box xyxy, whether a crowd, area where it is said."""
+    """One object: annotation id, category id in the file, box xyxy, whether a crowd, area where it is told."""
 
     id: int
     category_id: int
