@@ -15,6 +15,8 @@ from support.datasets import coco_folder, voc_folder, yolo_folder
 
 from detector.data import open_dataset
 from detector.data.augmentation import Augmentation
+from detector.judging.doctor import examine
+from detector.models.zoo import load_detector
 from viz_app.jobs import workspace
 from viz_app.jobs.dataset_uploads import folder_name
 
@@ -183,3 +185,13 @@ def test_it_opens_without_a_detector_and_says_what_it_cannot_lay_over(tmp_path: 
 )
 def test_a_folder_is_called_after_the_zip_file(name: str, folder: str) -> None:
     assert folder_name(name) == folder and workspace.is_name(folder)
+
+
+def test_what_the_doctor_measured_on_the_grid_stands_beside_the_centred_share(tmp_path: Path) -> None:
+    app = open_app("data", data=str(coco_folder(tmp_path / "set", BOXES)))
+    assert "it may be fewer: the doctor measures that" in shown(app)
+    calm(app.main.button(key="data.examine").click().run())
+    fits = examine(tmp_path / "set", load_detector("shapes")).fits
+    assert fits is not None
+    share = float((fits.best_iou >= 0.5).double().mean())
+    assert f"On the grid, where no anchor need be centred, {share:.1%} do." in shown(app)

@@ -132,7 +132,7 @@ def _grid(draws: Draws, categories: tuple[str, ...]) -> None:
     whole = len(draws.original.truth)
     titles = [f"**as it is** · {box_words(whole)}"]
     for one, lost in zip(draws.drawn, draws.dropped, strict=True):
-        said = f":orange[{lost} of {box_words(whole)} dropped]" if lost else "all boxes kept"
+        said = f":orange[{lost} of {whole} dropped]" if lost else "all boxes kept"
         titles.append(f"**{one.name}** · {said}")
     samples = (draws.original, *draws.drawn)
     for start in range(0, len(samples), _COLUMNS):

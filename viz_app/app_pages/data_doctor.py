@@ -31,7 +31,8 @@ def show_doctor(source: str, model: Detector | None) -> None:
     """
     if state.remembered(_ASKED, "") == source:
         state.remember(_ASKED, "")
-        _examine(source, model)
+        if _examine(source, model):
+            st.rerun()  # what stands above says how the anchors fit, too
     report = report_of(source)
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -51,7 +52,8 @@ def show_doctor(source: str, model: Detector | None) -> None:
             _findings(report)
 
 
-def _examine(source: str, model: Detector | None) -> None:
+def _examine(source: str, model: Detector | None) -> bool:
+    """Whether there is a report now; if not, it is told why."""
     bar = st.progress(0.0, f"Examining {literal(source)} …")
 
     def show(done: int, total: int) -> None:
@@ -62,8 +64,10 @@ def _examine(source: str, model: Detector | None) -> None:
         remember_report(source, examine(source, model, limit=MOST_IMAGES, progress=show))
     except (ValueError, OSError, TypeError) as problem:
         st.error(literal(as_sentence(problem)), icon=":material/error:")
+        return False
     finally:
         bar.empty()
+    return True
 
 
 def _findings(report: Report) -> None:

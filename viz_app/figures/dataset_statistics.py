@@ -145,7 +145,7 @@ def _object_points(extents: Tensor, name: str, color: str) -> go.Scattergl:
     heights, widths = extents.unbind(dim=1)
     return go.Scattergl(
         x=widths.numpy(), y=heights.numpy(), mode="markers", name=name,
-        marker={"size": 5, "color": with_alpha(color, 0.65), "line": {"width": 0}},
+        marker={"size": 5, "color": with_alpha(color, 0.8), "line": {"width": 0}},
         hovertemplate=f"{name}<br>%{{x:.0f}} × %{{y:.0f}} px<extra></extra>",
     )  # fmt: skip
 
