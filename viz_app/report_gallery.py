@@ -125,7 +125,7 @@ def _card(report: ImageReport, row: ObjectRow, pixels: Tensor, name: str) -> str
     told = " ".join(f'data-{key}="{escape(value)}"' for key, value in data.items())
     return (
         f'<button type="button" aria-pressed="false" {told} aria-label="{escape(data["about"])}">'
-        f'<img src="{picture_uri(picture)}" alt="" loading="lazy">'
+        f'<img src="{picture_uri(picture)}" alt="">'
         f'<span class="title"><em>{escape(title)}</em></span>'
         f'<span class="note">{escape(rung)} · {escape(report.image)}</span></button>'
     )
