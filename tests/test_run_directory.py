@@ -1,6 +1,9 @@
 """The folder of a run: who may work in it, and what lies there after a real, tiny training."""
 
 import json
+import os
+import signal
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +15,7 @@ from support.runs import TINY_RUN, status_of
 from detector import Replayer, Trace, diagnose, load_detector
 from detector.data.datasets import open_dataset
 from detector.judging.locks import is_locked
+from detector.training import run_keeper
 from detector.training.config_file import read_config
 from detector.training.fit import fit
 from detector.training.keeping import at_work
@@ -20,6 +24,7 @@ from detector.training.probe_reading import probe_epochs, probe_images, probe_tr
 from detector.training.run_directory import RunDirectory, runs_in
 from detector.training.run_status import RunState, read_status, write_status
 from detector.training.sampled_batches import object_samples, sampled_batch, sampled_steps
+from detector.training.stopping import RunStopped
 from detector.training.validation import RUNGS, Validation
 
 # No scene has an object that COCO calls large: no epoch is ever better, and the second is one too many.
@@ -122,6 +127,8 @@ def test_probes_open_without_the_model_and_say_what_validation_said(folder: Path
         replay = Replayer(trace).replay()
         assert torch.equal(replay.boxes, trace.detections.boxes)
         assert torch.equal(replay.scores, trace.detections.scores)
+    trace = probe_trace(folder, 1, 0)
+    assert trace.ground_truth is not None
     verdicts = diagnose(Replayer(trace), trace.ground_truth).verdicts
     assert tuple(verdict.rung.name for verdict in verdicts) == validation.judge(0).rungs
     with pytest.raises(ValueError, match=r"image_3\.trace"):
@@ -191,6 +198,44 @@ def test_another_process_writes_nothing(tmp_path: Path) -> None:
         keeper.entered("training")
         keeper.write()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_heart_beats_while_the_run_says_nothing_but_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_keeper, "BEAT_EVERY", 0.01)
+
+    def beat_after_a_while() -> bool:
+        before = read_status(tmp_path)
+        time.sleep(0.3)
+        return read_status(tmp_path) != before
+
+    with at_work(RunDirectory(tmp_path), epochs=1):
+        assert beat_after_a_while()
+        monkeypatch.setattr(run_keeper, "HANGS_AFTER", 0.0)
+        time.sleep(0.3)
+        assert not beat_after_a_while()
+
+
+def test_the_first_signal_is_a_wish_and_a_second_ctrl_c_is_an_end(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    with pytest.raises(RunStopped, match="before its first batch"), at_work(directory, epochs=1):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    assert state_of(tmp_path) == ("stopped", "it was stopped before its first batch")
+    with pytest.raises(KeyboardInterrupt), at_work(directory, epochs=1) as keeper:
+        keeper.signals.waits_for_batch = True
+        os.kill(os.getpid(), signal.SIGINT)
+        assert keeper.stop_wanted
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+    assert state_of(tmp_path)[0] == "stopped"
+
+
+def state_of(folder: Path) -> tuple[str, str]:
+    status = read_status(folder)
+    assert status is not None
+    return status.state.value, status.message
 
 
 def test_runs_are_listed_with_the_last_begun_first(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from detector.training.metrics_log import METRICS, TAKEN_BACK, EpochRow, Metrics
 from detector.training.run_directory import RunDirectory
 from detector.training.run_status import RunState, RunStatus, read_status
 from detector.training.schedule import learning_rate
-from detector.training.stopping import request_stop
+from detector.training.stopping import RunStopped, request_stop
+from detector.training.validation import Validation
 
 ENDLESS = replace(TINY_RUN, data=replace(TINY_RUN.data, val="shapes:1:2"), probes=0, epochs=400)
 QUICK = replace(ENDLESS, data=replace(ENDLESS.data, limit_train=4), epochs=2)
@@ -168,6 +169,33 @@ def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(
     reader.new()
     assert [row.epoch for row in reader.epochs] == [-1, 0, 1]
     assert [row.step for row in reader.steps] == [1, 2, 3, 4]
+
+
+def test_an_epoch_whose_validation_was_interrupted_is_validated_after_the_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, config = tmp_path / "run", replace(QUICK, epochs=1)
+    judge, judged = Validation.judge, []
+
+    def interrupted(validation: Validation, index: int) -> object:
+        judged.append(index)
+        if len(judged) == 2:  # the first was before the training
+            os.kill(os.getpid(), signal.SIGTERM)
+        return judge(validation, index)
+
+    monkeypatch.setattr(Validation, "judge", interrupted)
+    with pytest.raises(RunStopped, match="before epoch 0 was validated"):
+        fit(config, folder)
+    assert status_in(folder).state is RunState.STOPPED
+    assert not RunDirectory(folder).best.exists()
+    best = fit(config, folder, resume=True)
+    assert best is not None
+    reader = MetricsReader(folder)
+    reader.new()
+    assert [(row.epoch, row.step) for row in reader.epochs] == [(-1, 0), (0, 2)]
+    assert [row.step for row in reader.steps] == [1, 2]
+    assert load_detector(RunDirectory(folder).best).metadata["epoch"] == 0
+    assert status_in(folder).state is RunState.DONE
 
 
 def test_who_ends_a_run_on_purpose_stops_it(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ def _anchor_samples(
         matched = torch.where(positive, forward.rpn_matches[call], matched)
         rescued = positive & (forward.rpn_overlaps[call] < forward.rpn_positive_iou)
         coder = trace.rules.rpn_coder
-        targets[positive] = coder.encode_single(objects[matched[positive]], trace.rpn.anchors[positive])
+        moves = coder.encode_single(objects[matched[positive]], trace.rpn.anchors[positive])
+        targets[positive] = moves.to(targets)  # mixed precision: anchors have the type of the features
     return AnchorSamples(
         labels,
         matched,
@@ -94,7 +95,8 @@ def _roi_samples(
     if call is not None:
         matched = torch.where(positive, forward.roi_matches[call][source], matched)
         coder = trace.rules.box_coder
-        targets[positive] = coder.encode_single(objects[matched[positive]], trace.head.boxes[positive])
+        moves = coder.encode_single(objects[matched[positive]], trace.head.boxes[positive])
+        targets[positive] = moves.to(targets)
     first_object = len(sample.labels[image]) - len(objects)
     head = trace.head
     return RoiSamples(
@@ -104,14 +106,14 @@ def _roi_samples(
 
 def _anchor_shares(trace: Trace, anchors: AnchorSamples, sampled: int) -> tuple[Tensor, Tensor]:
     """Each anchor's share of the batch's two RPN losses (torchvision's `RegionProposalNetwork.compute_loss`)."""
-    cls = torch.zeros_like(trace.rpn.objectness)
-    bbox = torch.zeros_like(cls)
+    logits = trace.rpn.objectness
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    cls, bbox = torch.zeros_like(logits), torch.zeros_like(logits)
     drawn = torch.cat((anchors.positives, anchors.negatives))
     wanted = anchors.labels[drawn].to(cls.dtype)
-    cls[drawn] = (
-        F.binary_cross_entropy_with_logits(trace.rpn.objectness[drawn], wanted, reduction="none") / sampled
-    )
-    bbox[anchors.positives] = _box_error(trace.rpn.deltas, anchors.targets, anchors.positives) / sampled
+    cls[drawn] = F.binary_cross_entropy_with_logits(logits[drawn], wanted, reduction="none") / sampled
+    error = _box_error(trace.rpn.deltas, anchors.targets, anchors.positives)
+    bbox[anchors.positives] = error.to(bbox) / sampled
     return cls, bbox
 
 

@@ -210,5 +210,6 @@ def _content(line: bytes) -> dict[str, Any] | None:
 def _row(content: dict[str, Any]) -> Row | None:
     """The row; None for one of another version."""
     if content.keys() == _STEP:
-        return StepRow(**{name: math.nan if value is None else value for name, value in content.items()})
+        known: Any = {name: math.nan if value is None else value for name, value in content.items()}
+        return StepRow(**known)
     return EpochRow(**content) if content.keys() == _EPOCH else None
