@@ -24,28 +24,6 @@ def as_sentence(problem: Exception | str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def cautions(trace: Trace) -> tuple[str, ...]:
-    """What a reader must know before trusting the numbers of a trace, a sentence each."""
-    found = []
-    if not trace.faithful:
-        found.append(
-            "The replay does not reproduce this model's own output (it overrides one of torchvision's filters): "
-            "counts and verdicts are those of the replay."
-        )
-    if trace.mode == "training":
-        found.append(
-            "This was recorded in a training step: the RoIs are those that the step sampled, and what the box "
-            "filter makes of them is no detection of the model's."
-        )
-    if trace.non_finite:
-        stages = ", ".join(trace.non_finite)
-        found.append(f"NaN or infinite values come up in: {stages}. What follows from there means nothing.")
-    if trace.overwritten:
-        stages = ", ".join(trace.overwritten)
-        found.append(f"The model wrote into its own tensors afterwards; shown is what it left: {stages}.")
-    return tuple(found)
-
-
 def recorded_words(trace: Trace) -> str:
     """Where a trace came from, and what its sliders can do without the model; Markdown."""
     step = " in a training step" if trace.mode == "training" else ""

@@ -11,12 +11,13 @@ import streamlit as st
 
 from viz_app import state
 from viz_app.brand import ICON, LOGO, STYLE
+from viz_app.cautions import cautions
 from viz_app.components.strip import show_strip
 from viz_app.controls import choose_scene
 from viz_app.figures.strip import Stage, strip_of
 from viz_app.figures.strip_html import strip_html
 from viz_app.links import Selected
-from viz_app.problems import cautions, show_notice
+from viz_app.problems import show_notice
 from viz_app.sidebar.training import training_panel
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+from viz_app.cautions import cautions
 from viz_app.commands.looking import chosen_replay, image_options, threshold_options
 from viz_app.commands.why_json import sought, why_json
-from viz_app.problems import cautions
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from viz_app.problems import cautions
+from viz_app.cautions import cautions
 
 if TYPE_CHECKING:
     from detector.explaining.false_positives import FalsePositive
