@@ -175,7 +175,7 @@ def test_objects_of_a_comparison_by_move_and_as_rows(place: Path) -> None:
     table = object_table(ring)
     assert list(table["score B"]) == [one.score_b for one in ring] and set(table["A"]) == {"Found"}
     by_class = category_table(found)
-    assert by_class["objects"].sum() == len(found.objects)
+    assert sum(by_class["objects"]) == len(found.objects)
     changes = [abs(value) for value in by_class["B − A"]]
     assert changes == sorted(changes, reverse=True)
 
