@@ -65,7 +65,9 @@ def _result(run: ShownRun, evaluation: Evaluation, scene: Scene | None) -> None:
         st.warning(run.summary.caution, icon=":material/warning:")
     if evaluation.objects == 0:
         images = plural(run.summary.images, "image")
-        st.info(f"There is no object in the {images} that the detector could find, so there is nothing to judge.")
+        st.info(
+            f"There is no object in the {images} that the detector could find, so there is nothing to judge."
+        )
         return
     # Where a number of a class or a size was clicked, its lost objects come right below it.
     narrowed = survey().part is None and (survey().category is not None or survey().size is not None)
