@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
@@ -55,7 +55,7 @@ def resize_of(transform: nn.Module, size: Size) -> Resize | None:
     return Resize(padded, resized, torch.stack((ratios[1], ratios[0], ratios[1], ratios[0])))
 
 
-def _resized(transform: GeneralizedRCNNTransform, size: Size) -> Size:
+def _resized(transform: Any, size: Size) -> Size:
     if transform.fixed_size is not None:
         return transform.fixed_size[1], transform.fixed_size[0]
     scale = min(transform.min_size[-1] / min(size), transform.max_size / max(size))
