@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from benchmarks import box_what_if, canvas, capture, dataset_diagnosis, rpn_what_if, slider, verdicts
+from benchmarks import (
+    box_what_if,
+    canvas,
+    capture,
+    dataset_diagnosis,
+    rpn_what_if,
+    slider,
+    training_step,
+    verdicts,
+)
 
-for benchmark in (capture, box_what_if, rpn_what_if, verdicts, dataset_diagnosis, canvas, slider):
+for benchmark in (
+    capture,
+    box_what_if,
+    rpn_what_if,
+    verdicts,
+    dataset_diagnosis,
+    training_step,
+    canvas,
+    slider,
+):
     benchmark.run()
