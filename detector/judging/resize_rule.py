@@ -55,8 +55,9 @@ def resize_of(transform: nn.Module, size: Size) -> Resize | None:
     return Resize(padded, resized, torch.stack((ratios[1], ratios[0], ratios[1], ratios[0])))
 
 
-def _resized(transform: Any, size: Size) -> Size:
-    if transform.fixed_size is not None:
-        return transform.fixed_size[1], transform.fixed_size[0]
-    scale = min(transform.min_size[-1] / min(size), transform.max_size / max(size))
+def _resized(transform: GeneralizedRCNNTransform, size: Size) -> Size:
+    own: Any = transform  # its annotations call a tuple a number
+    if own.fixed_size is not None:
+        return own.fixed_size[1], own.fixed_size[0]
+    scale = min(own.min_size[-1] / min(size), own.max_size / max(size))
     return math.floor(float(size[0] * scale)), math.floor(float(size[1] * scale))
