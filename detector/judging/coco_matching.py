@@ -122,9 +122,11 @@ def greedy(overlaps: np.ndarray, crowd: np.ndarray, bounds: np.ndarray) -> np.nd
 def _matched(ranked: Sequence[Found], truth: Sequence[Truth]) -> tuple[np.ndarray, np.ndarray]:
     """(object [T, M] or -1, whether that is a crowd region [T, M]) of one image and category."""
     crowd = np.array([one.crowd for one in truth], dtype=bool)
+    if not truth:  # most false positives: there is no object of their category
+        none = np.full((len(IOUS), len(ranked)), -1, dtype=np.int64)
+        return none, none > 0
     taken = greedy(overlaps_of(ranked, truth), crowd, IOUS)
-    in_crowd = crowd[taken] & (taken >= 0) if len(crowd) else np.zeros(taken.shape, dtype=bool)
-    return taken, in_crowd
+    return taken, crowd[taken] & (taken >= 0)
 
 
 def _by_label(boxes: Sequence[Found] | Sequence[Truth]) -> dict[int, list]:

@@ -10,11 +10,9 @@ import numpy as np
 
 from detector.explaining.rungs import Rung
 from detector.judging.bootstrap import paired_interval
-from detector.judging.coco_matching import match_images
 from detector.judging.comparison_records import Change, ComparedObject, Comparison
-from detector.judging.evaluation import evaluation_of_images
+from detector.judging.evaluation import evaluation_of_images, matched_of
 from detector.judging.kept_run import KeptRun, read_run
-from detector.judging.oracle import boxes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -54,11 +52,8 @@ def compare(
     _refuse_different(a, b)
     pairs = _shared(a, b)
     sides = [report for report, _ in pairs], [report for _, report in pairs]
-    told = evaluation_of_images(a, sides[0]), evaluation_of_images(b, sides[1])
-    matched = [
-        match_images([boxes_of(report) for report in side], len(run.categories) - 1)
-        for run, side in zip((a, b), sides, strict=True)
-    ]
+    matched = matched_of(a, sides[0]), matched_of(b, sides[1])
+    told = [evaluation_of_images(*side) for side in zip((a, b), sides, matched, strict=True)]
     objects = tuple(_compared(pairs))
     values = [one.statistics["AP"] for one in told]
     name_a, name_b = _names(a, b)
