@@ -105,12 +105,10 @@ class RunCallback(Callback):
         """Measure the model as it is; or, of a run that goes on, finish the epoch that was not."""
         self._trainer = trainer
         epoch, step = self._loaded.get("epoch", BEFORE_TRAINING), self._loaded.get("step", 0)
-        unfinished = True
-        if self._keeper.leads:
-            self._take_up(step if self._loaded else None)
-            known = any(row.epoch == epoch for row in self._epochs.rows)
-            unfinished = not known and (not self._loaded or self._loaded["ended"])
-        if agreed(trainer, unfinished):
+        before = self._take_up(step if self._loaded else None) if self._keeper.leads else []
+        self._epochs.rows = gathered(trainer, before)
+        known = any(row.epoch == epoch for row in self._epochs.rows)
+        if not known and (not self._loaded or self._loaded["ended"]):
             self._epochs.finish(trainer, epoch, step, self._write)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -120,7 +118,7 @@ class RunCallback(Callback):
         self._keeper.signals.take()
         self._keeper.entered("training")
         self._began = time.perf_counter()
-        if self._epochs.rows and not self._epochs.wants_more(trainer):
+        if not self._epochs.wants_more(trainer):
             trainer.should_stop = True
 
     def on_train_batch_start(
@@ -185,16 +183,16 @@ class RunCallback(Callback):
         """Let go of the model and of the file."""
         self._close()
 
-    def _take_up(self, resumed_after: int | None) -> None:
-        """Open the metrics; know what was measured before."""
+    def _take_up(self, resumed_after: int | None) -> list[EpochRow]:
+        """Open the metrics; the epochs that were validated before."""
         folder = self._keeper.directory.folder
         self._metrics = MetricsWriter(folder, resumed_after=resumed_after)
         before = MetricsReader(folder)
         before.new()
-        self._epochs.rows = before.epochs
         self._seconds = before.steps[-1].seconds if before.steps else 0.0
         if resumed_after is not None:
             LOG.info("resumed after step %s", f"{resumed_after:,}")
+        return before.epochs
 
     def _row(self, step: int, epoch: int, report: StepReport) -> StepRow:
         seconds = self._seconds + time.perf_counter() - self._began
