@@ -87,21 +87,13 @@ COMMANDS: dict[str, Command] = {
         "write a data set as COCO, Pascal VOC or YOLO", convert.convert_options, convert.convert
     ),
     "evaluate": Command(
-        "COCO's numbers of a detector on a data set, by class, size and image",
-        evaluate.evaluate_options,
-        evaluate.evaluate,
+        "COCO's numbers of a detector on a data set", evaluate.evaluate_options, evaluate.evaluate
     ),
     "compare": Command(
-        "two detectors, thresholds or epochs on one data set, object by object",
-        compare.compare_options,
-        compare.compare,
+        "two detectors on a data set, object by object", compare.compare_options, compare.compare
     ),
-    "export": Command(
-        "COCO results, tables and annotated pictures as files", export.export_options, export.export
-    ),
-    "report": Command(
-        "one HTML file of an image or a data set, for others to open", report.report_options, report.report
-    ),
+    "export": Command("COCO results, tables and pictures as files", export.export_options, export.export),
+    "report": Command("one HTML file of an image or of a data set", report.report_options, report.report),
     "trace": Command(
         "capture one image into a file that the app opens", looking.trace_options, looking.trace
     ),

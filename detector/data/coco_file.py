@@ -215,7 +215,8 @@ def read_annotation(path: Path, entry: dict[str, Any]) -> tuple[CocoAnnotation, 
 def _area(entry: dict[str, Any]) -> float | None:
     """Of the mask, as COCO has it; only sizes are told by it, so one that cannot be is none."""
     area = entry.get("area")
-    return float(area) if _is_number(area) and math.isfinite(area) and area >= 0 else None
+    known = isinstance(area, int | float) and not isinstance(area, bool) and math.isfinite(area) and area >= 0
+    return float(area) if known else None
 
 
 def _value(path: Path, entry: dict[str, Any], what: str, key: str) -> Any:  # noqa: ANN401 - any JSON value
