@@ -9,6 +9,7 @@ from benchmarks import (
     dataset_diagnosis,
     rpn_what_if,
     slider,
+    threshold_tuning,
     training_step,
     verdicts,
 )
@@ -19,6 +20,7 @@ for benchmark in (
     rpn_what_if,
     verdicts,
     dataset_diagnosis,
+    threshold_tuning,
     training_step,
     canvas,
     slider,

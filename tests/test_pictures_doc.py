@@ -21,7 +21,7 @@ IDS = [
     *(f"I{n}" for n in range(1, 7)), *(f"W{n}" for n in range(1, 8)), *(f"R{n}" for n in range(1, 20)),
     *(f"T{n}" for n in range(1, 17)), *(f"F{n}" for n in range(1, 11)), *(f"N{n}" for n in range(1, 9)),
     *(f"Y{n}" for n in range(1, 7)), *(f"D{n}" for n in range(1, 11)),
-    *(f"P{n}" for n in range(1, 5)),
+    *(f"P{n}" for n in range(1, 6)),
 ]  # fmt: skip
 HEADS = {"mask": "maskrcnn_resnet50_fpn", "keypoint": "keypointrcnn_resnet50_fpn"}
 

@@ -93,10 +93,10 @@ def problem_of(name: str) -> str:
 
 
 def stamp_of(name: str) -> str:
-    """Changes when a study's files do, or when its process comes or goes; it costs three looks at the disk."""
+    """Changes when a study's files do, or when its process comes or goes; it costs a few looks at the disk."""
     folder = studies_folder() / name
     parts = [str(at_work(name))]
-    for file in (DATABASE, STUDY, PROBLEM):
+    for file in (DATABASE, f"{DATABASE}-wal", STUDY, PROBLEM):
         with suppress(OSError):
             status = (folder / file).stat()
             parts.append(f"{status.st_mtime_ns}.{status.st_size}")

@@ -15,6 +15,7 @@ from viz_app.figures import (
     catalogue_head,
     catalogue_input,
     catalogue_rpn,
+    catalogue_study,
     catalogue_training,
     catalogue_why,
 )
@@ -35,6 +36,7 @@ CATALOGUE: dict[str, Entry] = {
         catalogue_why,
         catalogue_dataset,
         catalogue_training,
+        catalogue_study,
     )
     for entry in part.ENTRIES
 }
