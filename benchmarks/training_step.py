@@ -113,7 +113,8 @@ class PlainLoop:
             total.backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), CONFIG.recipe.clip_norm)
             self.optimizer.step()
-        total.item()  # an accelerator has ended only when it is asked
+        if device().type == "cuda":
+            torch.cuda.synchronize()
 
 
 class Ready(Dataset[Batch]):

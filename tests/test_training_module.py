@@ -34,7 +34,9 @@ class SaveAndEnd(Callback):
     def __init__(self, path: Path, step: int, hook: str) -> None:
         self.path, self.step, self.hook = path, step, hook
 
-    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         self._look("batch", trainer)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
@@ -180,7 +182,9 @@ def test_a_loss_that_is_no_number_names_the_images_and_moves_nothing(tmp_path: P
     seen: list[dict[str, Tensor]] = []
 
     class Watch(Callback):
-        def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
+        def on_train_batch_end(
+            self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+        ) -> None:
             seen.append({name: p.detach().clone() for name, p in pl_module.model.named_parameters()})
 
     with pytest.raises(NotFiniteError) as error:

@@ -143,9 +143,9 @@ class TrainingModule(LightningModule):
         assert self._seen is not None
         measured, indices = self._seen
         reduced = self.trainer.strategy.reduce(torch.cat((measured, norm.detach()[None])), reduce_op="mean")
-        *losses, total, grad_norm = torch.as_tensor(reduced).tolist()
+        rpn_cls, rpn_bbox, head_cls, head_bbox, total, grad_norm = torch.as_tensor(reduced).tolist()
         rate = self._rate(self.trainer.global_step, self.config.recipe.lr)
-        self.last_step = StepReport(*losses, total, rate, grad_norm)
+        self.last_step = StepReport(rpn_cls, rpn_bbox, head_cls, head_bbox, total, rate, grad_norm)
         self._refuse_not_finite(total, grad_norm, indices)
 
     def _refuse_not_finite(self, total: float, grad_norm: float, indices: tuple[int, ...]) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Trainer
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +29,12 @@ _DDP = ("auto", "ddp")
 
 
 def is_leader() -> bool:
-    """Whether this process speaks for the run: the only one, or the first of those started for it."""
-    return rank_zero_only.rank == 0
+    """Whether this process speaks for the run: the only one, or the first of those started for it.
+
+    Asked before the processes know each other, so by what their environment says. `NODE_RANK` counts machines where
+    Lightning starts the processes of each by itself.
+    """
+    return getattr(rank_zero_only, "rank", 0) == 0 and os.environ.get("NODE_RANK", "0") == "0"
 
 
 def build_trainer(config: RunConfig, callbacks: list[Callback], folder: Path, *, thaws: bool) -> Trainer:
