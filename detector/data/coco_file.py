@@ -215,8 +215,10 @@ def read_annotation(path: Path, entry: dict[str, Any]) -> tuple[CocoAnnotation, 
 def _area(entry: dict[str, Any]) -> float | None:
     """Of the mask, as COCO has it; only sizes are told by it, so one that cannot be is none."""
     area = entry.get("area")
-    known = isinstance(area, int | float) and not isinstance(area, bool) and math.isfinite(area) and area >= 0
-    return float(area) if known else None
+    if not isinstance(area, int | float) or isinstance(area, bool):
+        return None
+    value = _float(area)
+    return value if math.isfinite(value) and value >= 0 else None
 
 
 def _value(path: Path, entry: dict[str, Any], what: str, key: str) -> Any:  # noqa: ANN401 - any JSON value
