@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import streamlit as st
-from viz_app.app_pages.train_probes import show_probes
-from viz_app.app_pages.train_xray import show_xray
 
 from viz_app import state
-from viz_app.app_pages.train_run import show_run, show_run_while_it_lives
+from viz_app.app_pages.train_probes import show_probes
+from viz_app.app_pages.train_run import show_run, show_run_by_itself
 from viz_app.app_pages.train_runs import show_runs
 from viz_app.app_pages.train_shown import PROBES, XRAY, go_on, mark_of, shown_run, shown_view
+from viz_app.app_pages.train_xray import show_xray
 from viz_app.jobs.training import every_run
 from viz_app.sidebar.training import open_panel
 
@@ -45,8 +45,8 @@ def render(scene: Scene | None) -> None:
     run = shown_run(runs)
     show_runs(runs, run)
     view, mark = shown_view(), mark_of(run.name, runs)
-    if run.status is not None and run.status.is_alive:
-        show_run_while_it_lives(run.name, view, mark)
+    if any(one.status is not None and one.status.is_alive for one in runs):
+        show_run_by_itself(run.name, view, mark)
     else:
         show_run(run.name, view, mark)
     if view == PROBES:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from viz_app.figures.run_curves import RunCurve
 
 _FIGURES, _RUNG = "train figures", "train.rung"
+_ROOM = 8
+_STYLE = "<style>[class*=st-key-frame-] { overflow: hidden !important; }</style>"
 _RUNGS = tuple(rung.name for rung in Rung if rung is not Rung.FOUND)
 _FOUND = Rung.MATCHED_ELSEWHERE.name  # who passes the last rung is found
 
@@ -34,6 +36,7 @@ def show_curves(name: str) -> None:
         st.caption("The curves begin with the first step.")
         return
     figures = _figures(curves, _rung(curves))
+    st.html(_STYLE)
     left, right = st.columns([0.62, 0.38], gap="small")
     with left, st.container(border=True, height="stretch"):
         st.subheader("Losses", anchor=False)
@@ -98,7 +101,10 @@ def _last(curve: RunCurve) -> tuple[float, int, float]:
 
 
 def _chart(figures: dict[str, go.Figure], name: str) -> None:
-    show_chart(figures[name], key=f"train.{name}")
+    """A chart in a frame of its height: while it is drawn anew the one before stands, and nothing jumps."""
+    figure = figures[name]
+    with st.container(height=int(figure.layout.height) + _ROOM, border=False, key=f"frame {name}"):
+        show_chart(figure, key=f"train.{name}")
 
 
 def _step_words(curves: Sequence[RunCurve]) -> str:

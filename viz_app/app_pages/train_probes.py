@@ -75,13 +75,13 @@ def _choose(name: str, epochs: tuple[int, ...], images: tuple[int, ...]) -> tupl
         "Probe image", images, default=images[0], required=True, key=f"{_IMAGE}.{name}", persist_state="session",
         format_func=lambda number: str(number + 1),
     )  # fmt: skip
-    layer = middle.segmented_control(
+    layer: Layer = middle.segmented_control(  # pyright: ignore[reportAssignmentType]
         "Show", LAYERS, default=LAYERS[0], required=True, key=_LAYER, persist_state="session"
     )
     key = f"{_EPOCH}.{name}"
     if len(epochs) == 1:
         right.caption(f"Traced so far: {_after(epochs[0])}.")
-        return int(image or 0), layer or LAYERS[0], epochs[0]
+        return int(image or 0), layer, epochs[0]
     kept = state.widget(key)
     if kept not in epochs:
         state.set_widget(key, state.remembered(key, epochs[-1]))
@@ -89,7 +89,7 @@ def _choose(name: str, epochs: tuple[int, ...], images: tuple[int, ...]) -> tupl
         state.set_widget(key, epochs[-1])
     epoch = right.select_slider("After epoch", epochs, key=key, format_func=epoch_name)
     state.remember(key, epoch)
-    return int(image or 0), layer or LAYERS[0], int(epoch)
+    return int(image or 0), layer, int(epoch)
 
 
 def _glances(folder: Path, epochs: tuple[int, ...], image: int) -> list[ProbeGlance]:

@@ -30,6 +30,7 @@ from viz_app.app_pages.train_shown import (
     shown_view,
 )
 from viz_app.jobs import launching
+from viz_app.jobs.slots import WAITING
 from viz_app.jobs.training import last_words, look
 from viz_app.problems import as_sentence, literal
 
@@ -48,8 +49,8 @@ _PHASES = {"starting": "starting", "training": "training", "validating": "lookin
 
 
 @st.fragment(run_every=EVERY_SECONDS)
-def show_run_while_it_lives(name: str, view: str, mark: Mark) -> None:
-    """A run that is at work: what is new is read every two seconds.
+def show_run_by_itself(name: str, view: str, mark: Mark) -> None:
+    """A run while one is at work, it or another: what is new is read every two seconds.
 
     Args:
         name: of the run.
@@ -61,7 +62,7 @@ def show_run_while_it_lives(name: str, view: str, mark: Mark) -> None:
 
 @st.fragment
 def show_run(name: str, view: str, mark: Mark) -> None:
-    """A run that nothing comes of by itself; as `show_run_while_it_lives`."""
+    """A run while nothing is at work; as `show_run_by_itself`."""
     _show(name, view, mark)
 
 
@@ -95,7 +96,7 @@ def share_done(status: RunStatus) -> float:
 
 def progress_words(status: RunStatus) -> str:
     """How far a run is, in one line."""
-    if status.state is RunState.QUEUED:
+    if status.state is RunState.QUEUED and status.phase == WAITING:
         return "Waiting for its turn: other runs are being trained"
     if not status.steps:
         return "Starting: the detector and the data set are being loaded"
@@ -182,9 +183,14 @@ def _numbers(run: Run) -> None:
             "Best AP",
             _number(None if best is None else best.AP),
             _gain(start, best),
-            f"Of the epoch with the best {monitor}; COCO's, on the validation images.",
+            f"COCO's, of the epoch with the best {monitor}. Beneath: against the model before training.",
         ),
-        ("AP now", _number(None if last is None else last.AP), _gain(start, last), "Of the last validation."),
+        (
+            "AP now",
+            _number(None if last is None else last.AP),
+            _gain(start, last),
+            "Of the last validation. Beneath: against before.",
+        ),
         ("Found", "–" if found is None else f"{found:.1%}", None, "Validation objects found, IoU ≥ 0.5."),
         ("Loss", _number(loss), None, "Weighted sum of the losses, of the last step."),
         ("Trained for", "–" if seconds is None else duration(seconds), None, "Without pauses."),
@@ -197,7 +203,7 @@ def _gain(start: EpochRow | None, row: EpochRow | None) -> str | None:
     """AP against that of the model before its first step."""
     if start is None or row is None or row.epoch < 0 or start.AP is None or row.AP is None:
         return None
-    return f"{row.AP - start.AP:+.3f} on the start"
+    return f"{row.AP - start.AP:+.3f}"
 
 
 def _number(value: float | None) -> str:

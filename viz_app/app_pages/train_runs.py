@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _TABLE = "train.runs"
 _ROW, _MOST_ROWS = 35, 6
 _STATES = {
-    RunState.QUEUED: "⏳ queued",
+    RunState.QUEUED: "… queued",
     RunState.RUNNING: "▶ running",
-    RunState.STOPPED: "⏸ stopped",
+    RunState.STOPPED: "■ stopped",
     RunState.DONE: "✓ done",
     RunState.FAILED: "✗ failed",
     RunState.DIED: "✗ died",
@@ -34,7 +34,7 @@ _COLUMNS = {
     "": st.column_config.TextColumn(width=30),
     "run": st.column_config.TextColumn(width="medium"),
     "done": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
-    "AP": st.column_config.NumberColumn("best AP", format="%.3f", width="small"),
+    "AP": st.column_config.TextColumn("best AP", width="small", alignment="right"),
 }
 
 
@@ -73,7 +73,7 @@ def state_words(run: Run) -> str:
     return _STATES[run.status.state]
 
 
-def _row(run: Run, shown: bool) -> dict[str, str | float | None]:
+def _row(run: Run, shown: bool) -> dict[str, str | float]:
     status, config = run.status, config_of_run(run.name)
     reader = measured(run.name)
     reader.new()
@@ -86,7 +86,7 @@ def _row(run: Run, shown: bool) -> dict[str, str | float | None]:
         "state": state_words(run),
         "done": min(done, 1.0),
         "epochs": "" if status is None else f"{_epochs_done(run)} of {status.epochs}",
-        "AP": None if best is None else best.AP,
+        "AP": "" if best is None or best.AP is None else f"{best.AP:.3f}",
         "time left": "" if left is None else duration(left),
         "detector": "" if config is None else short_name(config.model.source),
         "data": "" if config is None else short_name(config.data.train),

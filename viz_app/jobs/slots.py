@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 STATUS = "status.json"
 STOP_FILE = "stop"
+WAITING, STARTING = "waiting", "starting"
+"""What a queued run does: the one until it has a slot, the other until it has loaded what it needs."""
 CUDA = "CUDA_VISIBLE_DEVICES"
 _EVERY_SECONDS, _BEAT_SECONDS = 0.3, 2.0
 _WORDS = "it was stopped while it waited for its turn"
@@ -98,6 +100,7 @@ def main(arguments: list[str]) -> None:
     try:
         _note(folder, pid=own.pid, process_started=own.create_time())
         number, slot = _wait(folder, count)
+        _note(folder, phase=STARTING)
         os.set_inheritable(slot.fileno(), True)
     except KeyboardInterrupt:
         _note(folder, state="stopped", seconds_left=None, message=_WORDS)
@@ -114,7 +117,7 @@ def _become(command: list[str], device: str) -> NoReturn:
 
 def _wait(folder: Path, count: int) -> tuple[int, IO[str]]:
     place = Place(slots_folder())
-    beat = time.monotonic()
+    beat = -_BEAT_SECONDS
     try:
         while True:
             if (folder / STOP_FILE).exists():
@@ -122,7 +125,7 @@ def _wait(folder: Path, count: int) -> tuple[int, IO[str]]:
             if (found := place.take(count)) is not None:
                 return found
             if time.monotonic() > beat + _BEAT_SECONDS:
-                _note(folder)
+                _note(folder, phase=WAITING)
                 beat = time.monotonic()
             time.sleep(_EVERY_SECONDS)
     finally:
