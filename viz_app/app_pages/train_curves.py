@@ -103,7 +103,7 @@ def _last(curve: RunCurve) -> tuple[float, int, float]:
 def _chart(figures: dict[str, go.Figure], name: str) -> None:
     """A chart in a frame of its height: while it is drawn anew the one before stands, and nothing jumps."""
     figure = figures[name]
-    with st.container(height=int(figure["layout"]["height"]) + _ROOM, border=False, key=f"frame {name}"):
+    with st.container(height=figure.to_dict()["layout"]["height"] + _ROOM, border=False, key=f"frame {name}"):
         show_chart(figure, key=f"train.{name}")
 
 
