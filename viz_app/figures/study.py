@@ -27,7 +27,7 @@ _SLICE_COLUMNS, _HEIGHT = 4, 320
 
 
 def history_figure(view: StudyView, height: int = _HEIGHT) -> go.Figure | None:
-    """Each trial's first objective, and the best so far; of thresholds also what the model's own ones give.
+    """Each trial's first objective, with one objective the best so far; of thresholds what the model's own give.
 
     None where no trial is done.
     """
@@ -36,7 +36,9 @@ def history_figure(view: StudyView, height: int = _HEIGHT) -> go.Figure | None:
     if not view.best:
         return None
     name = view.config.objectives[0]
-    figure = plot_optimization_history(as_study(view), target=_first, target_name=words_of(name))
+    # Optuna draws the best so far only where there is no target.
+    target = None if len(view.config.objectives) == 1 else _first
+    figure = plot_optimization_history(as_study(view), target=target, target_name=words_of(name))
     calm(figure.update_layout(title=None), x="trial", y=words_of(name), height=height)
     figure.update_traces(marker={"color": with_alpha(SKY, 0.85), "size": 8}, selector={"mode": "markers"})
     figure.update_traces(line={"color": ACCENT, "width": 2.5}, name="best so far", selector={"mode": "lines"})
