@@ -30,7 +30,7 @@ def test_a_file_and_options_make_a_run_in_the_workspace(
     monkeypatch.setenv("BOXSCOPE_WORKSPACE", str(tmp_path / "workspace"))
     options = [
         "--recipe.lr",
-        "1e-4",
+        "3e-4",
         "--data.limit_train=2",
         "--epochs=1",
         "--model.dropout",
@@ -40,7 +40,7 @@ def test_a_file_and_options_make_a_run_in_the_workspace(
     assert cli.run(["train", "--config", config, *options]) == 0
     (run,) = runs_in(tmp_path / "workspace" / "runs")
     settings = read_config(RunDirectory(run.folder).config)
-    assert (settings.recipe.lr, settings.data.limit_train, settings.epochs) == (1e-4, 2, 1)
+    assert (settings.recipe.lr, settings.data.limit_train, settings.epochs) == (3e-4, 2, 1)
     assert settings.data.augmentation == RUN.data.augmentation
     said = capsys.readouterr()
     told = json.loads(said.out)

@@ -56,8 +56,8 @@ def test_no_number_and_no_text_is_lost(lr: float, clip: float, seed: int, source
 
 def test_a_file_says_as_little_as_it_likes(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text("recipe: {lr: 1e-4, warmup_steps: 7}\nepochs: 3\n")
-    wanted = RunConfig(recipe=Recipe(lr=1e-4, warmup_steps=7), epochs=3)
+    path.write_text("recipe: {lr: 3e-4, warmup_steps: 7}\nepochs: 3\n")
+    wanted = RunConfig(recipe=Recipe(lr=3e-4, warmup_steps=7), epochs=3)
     assert read_config(path) == wanted
     assert read_config(path, {"recipe.lr": "2e-3", "trainer.devices": "auto"}).recipe.lr == 2e-3
 

@@ -86,7 +86,7 @@ class Recipe:
 
     Args:
         optimizer: `adamw` or `sgd`.
-        lr: peak of the learning rate.
+        lr: peak of the learning rate; the default is for weights that are good already, from scratch 1e-3 fits.
         backbone_lr_factor: the backbone's rate as a share of `lr`, once it is trained.
         momentum: of SGD.
         weight_decay: of both; none on biases and norms.
@@ -97,7 +97,7 @@ class Recipe:
     """
 
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    lr: float = 1e-3
+    lr: float = 1e-4
     backbone_lr_factor: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 0.02
@@ -123,10 +123,10 @@ class TrainerConfig:
     """Where it runs; these words go to Lightning's Trainer as they are.
 
     Args:
-        accelerator: `auto`, `cpu`, `gpu`, ...
+        accelerator: `auto`, `cpu`, `gpu` or another name that Lightning knows.
         devices: how many on each machine, or `auto`.
         num_nodes: machines.
-        strategy: `auto`, `ddp`, ...
+        strategy: `auto`, `ddp` or another name that Lightning knows.
         precision: `32-true`, `16-mixed`, `bf16-mixed`, or `auto`: mixed where the device has it.
     """
 
@@ -146,9 +146,11 @@ class RunConfig:
         epochs: passes through the training images.
         seed: of weights, samplers, order and augmentation.
         checkpoint_every: steps between two checkpoints, beside the one at every epoch's end; 0 for none.
+        keep_every: epochs between two checkpoints that are kept for good, as `epoch_0003`, beside the best and the
+            last; 0 for none.
         trace_every: steps between two sampled batches kept for the x-ray; 0 for none.
         probes: how many of the first validation images are traced after every epoch, 0 to 8.
-        monitor: by what the best epoch is chosen: `AP`, `AP50`, ..., or `recall/RUNG`.
+        monitor: by what the best epoch is chosen: `AP`, `AP50` and the like, or `recall/RUNG`.
         patience: epochs without a better `monitor` after which the run ends; 0 never ends it.
     """
 
@@ -159,6 +161,7 @@ class RunConfig:
     epochs: int = 10
     seed: int = 0
     checkpoint_every: int = 200
+    keep_every: int = 0
     trace_every: int = 0
     probes: int = 4
     monitor: str = "AP"
@@ -166,7 +169,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         _at_least(self, 1, "epochs")
-        _at_least(self, 0, "seed", "checkpoint_every", "trace_every", "probes", "patience")
+        _at_least(self, 0, "seed", "checkpoint_every", "keep_every", "trace_every", "probes", "patience")
         if self.probes > 8:
             raise ValueError(f"probes is {self.probes}; expected 0 to 8")
 
