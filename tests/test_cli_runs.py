@@ -133,7 +133,7 @@ def test_resume_trains_on_with_the_settings_in_the_folder(
     assert run(["resume", "broke"]) == 0
     assert asked == [(TINY_RUN, folder / "broke", True)]
     best = capsys.readouterr().out.splitlines()
-    assert best[0].startswith("best: epoch 1, step 6: AP 0.500")
+    assert best[0].startswith("best: epoch 2, step 6: AP 0.500")
     assert best[1:] == [str(RunDirectory(folder / "broke").best)]
     monkeypatch.setattr(fitting, "fit", stopped)
     assert run(["resume", "broke"]) == 130

@@ -46,7 +46,7 @@ def test_a_file_and_options_make_a_run_in_the_workspace(
     told = json.loads(said.out)
     assert told["best"]["epoch"] == 0 and Path(told["run"]) == run.folder
     assert load_detector(told["checkpoint"]).num_classes == 7
-    assert f"training into {run.folder}" in said.err and "epoch 0, step 1: AP" in said.err
+    assert f"training into {run.folder}" in said.err and "epoch 1, step 1: AP" in said.err
 
 
 MISTAKES = {

@@ -28,7 +28,7 @@ from detector.training.stopping import RunStopped
 from detector.training.validation import RUNGS, Validation
 
 # No scene has an object that COCO calls large: no epoch is ever better, and the second is one too many.
-CONFIG = replace(TINY_RUN, epochs=5, trace_every=2, monitor="AP_large", patience=1)
+CONFIG = replace(TINY_RUN, epochs=5, trace_every=2, monitor="AP_large", patience=1, keep_every=2)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,7 @@ def test_a_run_leaves_what_the_layout_says_and_nothing_half_written(folder: Path
     assert there == {
         "config.yaml", "metrics.jsonl", "status.json", "train.log", "environment.txt", ".lock",
         "checkpoints/best.safetensors", "checkpoints/last.safetensors", "checkpoints/resume.ckpt",
+        "checkpoints/epoch_0001.safetensors",
         *(f"probes/{epoch}/image_0.trace" for epoch in epochs),
         *(f"batches/step_{step:06d}/image_{image}.trace" for step in (2, 4, 6) for image in (0, 1)),
     }  # fmt: skip
@@ -62,12 +63,12 @@ def test_its_last_word_says_why_it_ended(folder: Path) -> None:
     status = read_status(folder)
     assert status is not None
     assert (status.state, status.epoch, status.step, status.steps) == (RunState.DONE, 1, 6, 15)
-    assert status.message == "it ended early: no better AP_large in 1 epochs after epoch 0"
+    assert status.message == "it ended early: no better AP_large in 1 epoch after epoch 1"
     assert status.AP == metrics_of(folder).epochs[-1].AP
     (run,) = runs_in(folder.parent)
     assert (run.name, run.folder, run.status) == ("tiny", folder, status)
     log = (folder / "train.log").read_text()
-    assert "epoch 1, step 6: AP" in log
+    assert "epoch 2, step 6: AP" in log
     assert "done: it ended early" in log
 
 
@@ -94,7 +95,7 @@ def test_every_step_and_epoch_was_written_down_once(folder: Path, told: list[Epo
 
 def test_checkpoints_open_and_say_what_they_are(folder: Path) -> None:
     directory, metrics = RunDirectory(folder), metrics_of(folder)
-    for path, epoch in ((directory.best, 0), (directory.last, 1)):
+    for path, epoch in ((directory.best, 0), (directory.last, 1), (directory.kept(1), 1)):
         said = load_detector(path).metadata
         row = metrics.epochs[epoch + 1]
         assert (said["run"], said["epoch"], said["step"]) == ("tiny", epoch, row.step)
@@ -104,6 +105,8 @@ def test_checkpoints_open_and_say_what_they_are(folder: Path) -> None:
     assert resume["global_step"] == 6
     weights = load_detector(directory.last).model.state_dict()
     assert all(torch.equal(resume["state_dict"][f"model.{name}"], value) for name, value in weights.items())
+    kept = load_detector(directory.kept(1)).model.state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in weights.items())
 
 
 def test_the_row_of_an_epoch_is_the_validation_of_its_checkpoint(folder: Path) -> None:

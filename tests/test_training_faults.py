@@ -184,12 +184,13 @@ def test_an_epoch_whose_validation_was_interrupted_is_validated_after_the_resume
         return judge(validation, index)
 
     monkeypatch.setattr(Validation, "judge", interrupted)
-    with pytest.raises(RunStopped, match="before epoch 0 was validated"):
+    with pytest.raises(RunStopped, match="before epoch 1 was validated"):
         fit(config, folder)
     assert status_in(folder).state is RunState.STOPPED
     assert not RunDirectory(folder).best.exists()
-    best = fit(config, folder, resume=True)
-    assert best is not None
+    told: list[EpochRow] = []
+    best = fit(config, folder, resume=True, on_epoch=told.append)
+    assert told == [best]
     reader = MetricsReader(folder)
     reader.new()
     assert [(row.epoch, row.step) for row in reader.epochs] == [(-1, 0), (0, 2)]

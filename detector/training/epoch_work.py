@@ -96,7 +96,8 @@ class EpochWork:
             return True
         assert best is not None
         self._keeper.remark = (
-            f"it ended early: no better {self._config.monitor} in {patience} epochs after epoch {best.epoch}"
+            f"it ended early: no better {self._config.monitor} in {patience} epoch{'s' * (patience > 1)} "
+            f"after epoch {best.epoch + 1}"
         )
         return False
 
@@ -108,7 +109,7 @@ class EpochWork:
             self._keeper.pulse()
             # Several processes cannot end in the middle without an agreement: they do it after the validation.
             if trainer.world_size == 1 and self._keeper.stop_wanted:
-                raise RunStopped(f"it was stopped after step {step}, before epoch {epoch} was validated")
+                raise RunStopped(f"it was stopped {_moment(epoch, step)}")
 
         judged = self._validation.share(trainer.global_rank, trainer.world_size, pulse)
         return self._validation.row(gathered(trainer, judged), epoch=epoch, step=step, began=began)
@@ -116,13 +117,19 @@ class EpochWork:
     def _save(self, row: EpochRow, rows: list[EpochRow]) -> None:
         directory, detector = self._keeper.directory, self._validation.work.detector
         better = best_of(rows, self._config.monitor) is row
-        for path in (directory.best, directory.last) if better else (directory.last,):
+        every = self._config.keep_every
+        kept = every > 0 and (row.epoch + 1) % every == 0
+        wanted = [*[directory.best] * better, *[directory.kept(row.epoch)] * kept, directory.last]
+        for path in wanted:
             save_detector(path, detector, directory.name, row.epoch, row.step, row)
 
 
 def line_of(row: EpochRow) -> str:
-    """A validation for the log, such as `epoch 3, step 1,200: AP 0.412, AP50 0.640, 81% of 230 objects found`."""
-    name = "before training" if row.epoch == BEFORE_TRAINING else f"epoch {row.epoch}, step {row.step:,}"
+    """A validation for the log, such as `epoch 3, step 1,200: AP 0.412, AP50 0.640, 81% of 230 objects found`.
+
+    People count epochs from 1; the files of a run from 0.
+    """
+    name = "before training" if row.epoch == BEFORE_TRAINING else f"epoch {row.epoch + 1}, step {row.step:,}"
     averages = ", ".join(f"{key} {_number(getattr(row, key))}" for key in ("AP", "AP50"))
     found = (
         f"{list(row.recall.values())[-1]:.0%} of {row.objects:,} objects found"
@@ -130,6 +137,12 @@ def line_of(row: EpochRow) -> str:
         else "no objects"
     )
     return f"{name}: {averages}, {found} ({row.seconds:.1f} s)"
+
+
+def _moment(epoch: int, step: int) -> str:
+    if epoch == BEFORE_TRAINING:
+        return "before its first step"
+    return f"after step {step:,}, before epoch {epoch + 1} was validated"
 
 
 def _number(value: float | None) -> str:

@@ -81,10 +81,10 @@ STEPS = (
     ),
     Field(
         "recipe.unfreeze_epoch",
-        "Backbone from epoch",
-        "The first epoch, from 0, that trains the backbone too: 1 lets the new heads settle first, 0 trains all "
-        "from the start (right from scratch). Empty leaves it frozen.",
-        empty="never",
+        "Backbone rests, epochs",
+        "So many epochs train the heads alone: 1 lets new heads settle first, 0 trains all from the start (right "
+        "from scratch). Empty: the backbone rests for good.",
+        empty="all",
     ),
     Field(
         "recipe.backbone_lr_factor",
@@ -142,6 +142,11 @@ RECORD = (
         "checkpoint_every",
         "Checkpoint every … steps",
         "Beside the one after every epoch: what a crash loses at most. 0 for none; 200 is usual.",
+    ),
+    Field(
+        "keep_every",
+        "Keep every … epochs",
+        "So often an epoch's detector stays for good, to compare it. 0 keeps the best and the last only.",
     ),
     Field(
         "patience",
