@@ -93,7 +93,7 @@ class StudyConfig:
             raise ValueError(f"the objective is {objective!r}; expected {', '.join(known)}{more}")
 
     @property
-    def directions(self) -> tuple[str, ...]:
+    def directions(self) -> tuple[Literal["minimize", "maximize"], ...]:
         """`maximize` or `minimize`, for each objective."""
         return tuple("minimize" if one == "latency" else "maximize" for one in self.objectives)
 

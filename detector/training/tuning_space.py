@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optuna import Trial
-    from optuna.distributions import FloatDistribution, IntDistribution
+    from optuna.distributions import BaseDistribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Parameter:
         if self.log and self.low <= 0:
             raise ValueError(f"{self.name} starts at {self.low}; expected a number above 0 on a log scale")
 
-    def distribution(self) -> IntDistribution | FloatDistribution:
+    def distribution(self) -> BaseDistribution:
         """As Optuna writes it down."""
         from optuna.distributions import FloatDistribution, IntDistribution
 

@@ -157,7 +157,7 @@ _CAPTIONS = {
     "What matters": "How much each setting decides whether a trial is among the best (PED-ANOVA, Watanabe et al. "
     "2023). It says nothing of the direction: the slices do.",
     "Slices": "A dot for each trial, later ones darker. A study looks where good ones were found.",
-    "All settings": "A line for each trial, through all its settings.",
+    "All settings": "A line for each trial, through all its settings; the best tenth of the range is blue.",
     "Front": "No trial beats one of the front in both objectives.",
 }
 

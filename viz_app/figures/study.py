@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LEAST_FOR_IMPORTANCE = 8
 """Trials that must be done before it can be told what matters."""
 _SCALE = [[0, with_alpha(SKY, 0.45)], [1, ACCENT]]
-_SLICE_COLUMNS, _HEIGHT = 4, 320
+_SLICE_COLUMNS, _HEIGHT, _GOOD = 4, 320, 0.9
 
 
 def history_figure(view: StudyView, height: int = _HEIGHT) -> go.Figure | None:
@@ -74,13 +74,18 @@ def importance_figure(view: StudyView, height: int = _HEIGHT) -> go.Figure | Non
 
 
 def parallel_figure(view: StudyView, height: int = _HEIGHT) -> go.Figure | None:
-    """A line for each trial through all its settings, coloured by the first objective; None where none is done."""
+    """A line for each trial through all its settings, the best ones thick and blue. None where no trial is done."""
     from optuna.visualization import plot_parallel_coordinate
 
     if not view.best:
         return None
     name = words_of(view.config.objectives[0])
     figure = plot_parallel_coordinate(as_study(view), target=_first, target_name=name)
+    top = 1.0 if view.config.directions[0] == "maximize" else 0.0
+    # The first axis is the objective, 0 to 1. Optuna's own scale goes through white and black: one is the page.
+    figure.for_each_trace(lambda line: line.update(_line_at(1 - abs(top - line.y[0]))), {"mode": "lines"})
+    figure.update_traces(visible=False, selector={"mode": "markers"})
+    figure.update_annotations(font_color=GREY)
     margin = {"l": 48, "r": 24, "t": 48, "b": 24}
     return figure.update_layout(
         title=None, height=height, margin=margin, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)"
@@ -161,6 +166,13 @@ def words_of(objective: str) -> str:
     if objective == "latency":
         return "ms for each image"
     return objective.replace("recall/", "alive after ")
+
+
+def _line_at(share: float) -> dict[str, object]:
+    """How to draw a trial that is so good, 0 to 1."""
+    good = share > _GOOD
+    color = with_alpha(ACCENT if good else GREY, 0.25 + 0.65 * share**2)
+    return {"line": {"color": color, "width": 1 + 1.5 * share**4}, "opacity": 1}
 
 
 def _first(trial: optuna.trial.FrozenTrial) -> float:
