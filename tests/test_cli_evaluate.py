@@ -58,19 +58,20 @@ def test_a_run_is_named_by_its_name_its_folder_and_its_checkpoint(
     checkpoints = tmp_path / "runs" / "night" / "checkpoints"
     checkpoints.mkdir(parents=True)
     with as_file(_BUNDLED_FILE) as bundled:
-        for name in ("best", "last"):
+        for name in ("best", "last", "epoch_0003"):
             shutil.copy(bundled, checkpoints / f"{name}.safetensors")
     assert find_model("night").source == str(checkpoints / "best.safetensors")
     assert find_model("night/last").run == "night/last"
+    assert find_model("night/epoch_0003").source == str(checkpoints / "epoch_0003.safetensors")
     assert find_model(str(tmp_path / "runs" / "night")).run == "night/best"
     assert find_model("shapes").run == find_model("nowhere").run == ""
     assert cli.run(["evaluate", "shapes:1:12", "--model", "night/last"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("night/last on shapes:1:12\n")
     kept = Path(shown.splitlines()[-1].removeprefix("kept in "))
-    assert kept.parent == tmp_path / "evaluations" and evaluation_of(kept).model == "night/last"
+    assert kept.parent == tmp_path / "diagnoses" and evaluation_of(kept).model == "night/last"
     assert cli.run(["evaluate", SCENES, "--model", "night/first"]) == 2
-    assert "the run night has no checkpoint 'first'; it has best, last" in capsys.readouterr().err
+    assert "the run night has no checkpoint 'first'; it has best, epoch_0003, last" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

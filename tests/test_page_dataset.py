@@ -130,7 +130,7 @@ def test_what_ended_early_can_go_on(place: Path, state: State) -> None:
     write_status(folder, Status(state, 3, 8, None, None, 1, 0.0, message=message))
     app = open_app("dataset", run=job.name, data=job.dataset)
     assert "3 of 8 images are finished and kept" in shown(app) and message in shown(app)
-    assert app.button(key="dataset.go_on").label == "Go on" and metrics(app) == {}
+    assert app.button(key="dataset.go_on.run").label == "Go on" and metrics(app) == {}
     app.selectbox(key="dataset.run").set_value(JOB.name)
     assert metrics(calm(app.run()))["Images"] == "7", "another one can be looked at instead"
     assert app.text_input(key="dataset.source").value == SCENES

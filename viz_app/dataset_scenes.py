@@ -87,6 +87,11 @@ def annotations_written(source: str) -> str:
         return ""
 
 
+def files_written(source: str, model: str) -> str:
+    """Changes when the annotations of a data set do, or the file of a model."""
+    return "|".join(filter(None, (annotations_written(source), written(model))))
+
+
 def _newest(folder: Path) -> str:
     """How many annotation files there are, how long together, and when the last was written.
 

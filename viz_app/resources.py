@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
-import torch
 
 from detector import Replayer, capture
 from detector.data.datasets import open_dataset
 from detector.data.images import read_image
 from detector.judging.parts import part_files
-from detector.models.families import TORCHVISION_NAMES
 from detector.models.zoo import detector_names, load_detector
 from detector.tracing.trace_file import parse_trace
 from viz_app.dataset_scenes import annotations_written, item_choice
 from viz_app.jobs.job import written
 from viz_app.jobs.kept_reports import KeptReports
+from viz_app.loading import load_named
 from viz_app.memory import trim_soon
 from viz_app.scenes import ImageChoice, bundled_scenes
 from viz_app.sidebar.file_words import FileWords
@@ -254,12 +253,7 @@ def _detector(key: str, _spec: DetectorSpec) -> Detector:
     del key  # Streamlit's key; the spec itself is not hashed
     if _spec.data is not None:
         return _from_upload(_spec, _spec.data)
-    if _spec.source in TORCHVISION_NAMES:
-        # Random weights are the same at every start, so that a link shows the same numbers.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            return load_detector(_spec.source, weights=_spec.weights)
-    return load_detector(_spec.source, **_spec.words.said())
+    return load_named(_spec.source, _spec.weights, _spec.words.said())
 
 
 # Of each session its own, and gone with it: an image that was opened is not kept for whoever comes next.

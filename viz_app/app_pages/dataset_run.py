@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
@@ -10,11 +11,11 @@ from detector.judging.status import duration
 from viz_app import state
 from viz_app.app_pages.dataset_choice import choose_dataset, look_at, opened, size_words, survey
 from viz_app.controls import shown_detector
-from viz_app.dataset_scenes import annotations_written
+from viz_app.dataset_scenes import files_written
 from viz_app.figures.remedy_words import FIELD_WORDS, number_words
 from viz_app.figures.words import plural
 from viz_app.jobs import processes as jobs
-from viz_app.jobs.job import Job, short_name, written
+from viz_app.jobs.job import Job, short_name
 from viz_app.jobs.processes import JobState, Progress
 from viz_app.jobs.workspace import checkpoint_path, diagnosis_folder, diagnosis_names, keep_checkpoint
 from viz_app.problems import as_sentence, literal
@@ -83,7 +84,7 @@ def _watch(name: str) -> None:
         bar.progress(min(share, 1.0), progress_words(progress))
         button.button(
             "Stop",
-            key="dataset.stop",
+            key=f"dataset.stop.{name}",
             icon=":material/stop:",
             on_click=jobs.stop,
             args=(folder,),
@@ -122,8 +123,9 @@ def _say_end(name: str, progress: Progress, slot: Slot) -> None:
             st.markdown(f":orange-badge[stopped] This diagnosis is not finished.{kept}")
         if job is not None:
             st.button(
-                "Go on", key="dataset.go_on", icon=":material/play_arrow:", on_click=_start, args=(job, slot)
-            )
+                "Go on", key=f"dataset.go_on.{slot}", icon=":material/play_arrow:", on_click=_start,
+                args=(job, slot),
+            )  # fmt: skip
 
 
 def _button(wanted: Job | None, slot: Slot) -> None:
@@ -164,10 +166,12 @@ def _job(scene: Scene | None, source: str, limit: int | None) -> Job | None:
         return None
     # Of an opened trace the sliders are the trace's own.
     changed = state.choice().thresholds if scene is not None and scene.model is not None else ()
-    files = "|".join(filter(None, (annotations_written(source), written(spec.source))))
     model = spec.source if spec.data is None else str(checkpoint_path(spec.source, spec.sha256))
     whole = limit is None or limit >= len(dataset)
-    return Job(source, model, spec.weights, spec.words.said(), changed, None if whole else limit, files)
+    return Job(
+        source, model, spec.weights, spec.words.said(), changed, None if whole else limit,
+        files_written(source, spec.source),
+    )  # fmt: skip
 
 
 def _say_what(job: Job) -> None:
@@ -195,8 +199,9 @@ def _shown(wanted: Job | None) -> str | None:
     """The diagnosis that is shown: the one asked for, else that of what the widgets say."""
     names = diagnosis_names()
     asked = survey().run if survey().run in names else None
-    own = wanted.name if wanted is not None and wanted.name in names else None
-    shown = asked or own
+    # An evaluation of the shell will do, where there is nothing more.
+    own = () if wanted is None else (wanted.name, replace(wanted, remedies=False).name)
+    shown = asked or next((name for name in own if name in names), None)
     if shown != survey().run:
         look_at(
             run=shown

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from viz_app.commands.evaluate import DATASET, number
-from viz_app.commands.evaluations import Asked, folder_of, is_finished_run, make_evaluation
+from viz_app.commands.evaluations import asked, folder_of, is_finished_run, make_evaluation
 from viz_app.commands.looking import KNOBS
 from viz_app.commands.models import HELP
 
@@ -76,9 +76,9 @@ def _folder(options: Namespace, side: str, text: str) -> Path:
         raise ValueError(
             f"{text} is no folder of a finished run, name the data set: boxscope compare A B DATASET"
         )
-    asked = Asked(options.dataset, text, None, changes, options.iou, options.limit)
-    out = folder_of(asked) if options.out is None else Path(options.out) / side
-    make_evaluation(asked, out)
+    job = asked(options, options.dataset, text, changes)
+    out = folder_of(job) if options.out is None else Path(options.out) / side
+    make_evaluation(job, out)
     return out
 
 

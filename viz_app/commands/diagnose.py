@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from viz_app.commands.looking import KNOBS, threshold_options
-from viz_app.commands.progress import ProgressLine, told_that_it_goes_on
-from viz_app.commands.progress import stopped_gently as _stopped_gently
+from viz_app.commands.models import HELP
+from viz_app.commands.progress import ProgressLine, stopped_gently, told_that_it_goes_on
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -33,7 +33,7 @@ def diagnose_options(parser: ArgumentParser) -> None:
         "--model",
         type=str,
         default="shapes",
-        help="shapes (bundled), a torchvision name with its own weights, or a checkpoint file",
+        help=HELP,
     )
     parser.add_argument(
         "--weights", type=str, default=None, help="of a torchvision name, or `random`; DEFAULT if left out"
@@ -73,7 +73,7 @@ def diagnose(options: Namespace) -> int:
     dataset = open_dataset(options.dataset)
     detector = named_detector(options.model, options.weights)
     shown = ProgressLine()
-    with _stopped_gently(), told_that_it_goes_on(), shown:
+    with stopped_gently(), told_that_it_goes_on(), shown:
         diagnosis = diagnose_dataset(
             detector,
             dataset,

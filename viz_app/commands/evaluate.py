@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from viz_app.commands.evaluations import Asked, folder_of, make_evaluation
+from viz_app.commands.evaluations import asked, folder_of, make_evaluation
 from viz_app.commands.looking import KNOBS, threshold_options
 from viz_app.commands.models import HELP
 
@@ -31,7 +31,7 @@ def evaluate_options(parser: ArgumentParser) -> None:
     add("--weights", type=str, default=None, help="of a torchvision name, or `random`; DEFAULT if left out")
     add(
         "--out", type=str, default=None, metavar="DIR",
-        help="folder of the run, one that is there goes on; a folder in the workspace by default",
+        help="folder of the run, one that is there goes on; in the workspace by default, where the app shows it",
     )  # fmt: skip
     add("--limit", type=int, default=None, help="only so many images, from the first one")
     add("--iou", type=float, default=0.5, help="overlap that counts as found; 0.5 by default")
@@ -49,12 +49,9 @@ def evaluate(options: Namespace) -> int:
     from detector.data.sealed import replace_file
     from detector.judging.evaluation_json import evaluation_json
 
-    changes = {name: options[name] for name in KNOBS if options[name] is not None}
-    asked = Asked(
-        options.dataset, options.model, options.weights, changes, options.iou, options.limit, options.losses
-    )
-    out = folder_of(asked) if options.out is None else Path(options.out)
-    evaluation = make_evaluation(asked, out)
+    job = asked(options, options.dataset, options.model, {name: options[name] for name in KNOBS})
+    out = folder_of(job) if options.out is None else Path(options.out)
+    evaluation = make_evaluation(job, out, losses=options.losses)
     text = evaluation_json(evaluation)
     replace_file(out / "evaluation.json", text.encode())
     print(text if options.json else f"{evaluation_text(evaluation)}\n\nkept in {out}\n", end="")

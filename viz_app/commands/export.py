@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from viz_app.commands.evaluate import DATASET
-from viz_app.commands.evaluations import Asked, folder_of, is_finished_run, make_evaluation
-from viz_app.commands.looking import KNOBS, threshold_options
+from viz_app.commands.evaluations import run_of
+from viz_app.commands.looking import threshold_options
 from viz_app.commands.models import HELP
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def export(options: Namespace) -> int:
     out = Path(options.out)
     if out.is_file():
         raise ValueError(f"{out} is a file; --out names a folder")
-    folder, source = _run(options)
+    folder, source = run_of(options)
     run = read_run(folder)
     dataset = open_dataset(source or run.summary.dataset) if {"coco", "pictures"} & set(what) else None
     if dataset is not None:
@@ -81,26 +81,6 @@ def wanted(text: str) -> tuple[str, ...]:
     if not words or words - set(WHAT):
         raise ValueError(f"--what is {text!r}; expected {', '.join(WHAT)}, or some of them")
     return tuple(kind for kind in WHAT if kind in words)
-
-
-def _run(options: Namespace) -> tuple[Path, str | None]:
-    """(folder of the finished run, the data set where it is told); a run of a data set is made first."""
-    changes = {name: options[name] for name in KNOBS if options[name] is not None}
-    if is_finished_run(Path(options.subject)):
-        for name in (
-            *changes,
-            *(name for name in ("model", "weights", "limit") if options[name] is not None),
-        ):
-            raise ValueError(f"--{name} goes with a data set; {options.subject} is a finished run")
-        return Path(options.subject), options.dataset
-    if options.dataset is not None:
-        raise ValueError(f"--dataset goes with a finished run; {options.subject} is none")
-    asked = Asked(
-        options.subject, options.model or "shapes", options.weights, changes, options.iou, options.limit
-    )
-    folder = folder_of(asked)
-    make_evaluation(asked, folder)
-    return folder, options.subject
 
 
 def _coco(run: KeptRun, dataset: AnnotatedImages, out: Path, options: Namespace) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from viz_app.commands.models import HELP, find_model
+
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
@@ -109,7 +111,7 @@ def image_options(parser: ArgumentParser, help_of_image: str) -> None:
         "--model",
         type=str,
         default=None,
-        help="shapes (bundled, the default), a torchvision name with its own weights, or a checkpoint file",
+        help=HELP,
     )
     parser.add_argument(
         "--weights", type=str, default=None, help="of a torchvision name, or `random`; DEFAULT if left out"
@@ -160,13 +162,20 @@ def _image_path(name: str) -> Path:
 
 
 def named_detector(model: str, weights: str | None) -> Detector:
-    """The detector of `--model` and `--weights`; raises ValueError as `load_detector`."""
+    """The detector of `--model` and `--weights`; raises ValueError as `find_model` and `load_detector`."""
+    from viz_app.loading import load_named
+
+    source = find_model(model).source
+    return load_named(source, weights_of(source, weights))
+
+
+def weights_of(model: str, weights: str | None) -> str | None:
+    """What `--weights` means: torchvision's own where nothing is said, None for random ones."""
     from detector.models.families import TORCHVISION_NAMES
-    from detector.models.zoo import load_detector
 
     if model not in TORCHVISION_NAMES:
-        return load_detector(model, weights=weights)
-    return load_detector(model, weights=None if weights == "random" else weights or "DEFAULT")
+        return weights
+    return None if weights == "random" else weights or "DEFAULT"
 
 
 def _truth(image: Path, target: str | None, detector: Detector) -> GroundTruth | None:

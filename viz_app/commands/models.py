@@ -5,16 +5,12 @@ Only names are imported at the top.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from detector.models.detector import Detector
 
 HELP = (
     "shapes (bundled, the default), a torchvision name with its own weights, a checkpoint file, or a training run: "
-    "NAME or its folder (its best epoch), NAME/last, NAME/best"
+    "NAME or its folder (its best epoch), NAME/last, or one that `keep_every` kept, such as NAME/epoch_0003"
 )
 
 
@@ -50,19 +46,6 @@ def find_model(text: str) -> NamedModel:
         has = f"it has {there}" if there else "it has none yet"
         raise ValueError(f"the run {folder.name} has no checkpoint {file.stem!r}; {has}")
     return NamedModel(str(file), f"{folder.name}/{file.stem}")
-
-
-def load_model(text: str, weights: str | None = None) -> Detector:
-    """The detector that a text names; one of a run is called after the run.
-
-    Raises:
-        ValueError: as `find_model` and `load_detector`.
-    """
-    from viz_app.commands.looking import named_detector
-
-    found = find_model(text)
-    detector = named_detector(found.source, weights)
-    return replace(detector, name=found.run) if found.run else detector
 
 
 def _run_folder(path: Path) -> tuple[Path | None, str]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from viz_app.commands.evaluations import Asked, folder_of, is_finished_run, make_evaluation
-from viz_app.commands.looking import KNOBS, chosen_replay, threshold_options
-from viz_app.commands.models import HELP, find_model
+from viz_app.commands.evaluations import run_of
+from viz_app.commands.looking import chosen_replay, threshold_options
+from viz_app.commands.models import HELP
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -63,8 +63,6 @@ def _image(options: Namespace) -> str:
     _refuse(options, "a data set", "dataset", "limit")
     asked = options.clone()
     asked["image"] = options.subject
-    if options.model is not None:
-        asked["model"] = find_model(options.model).source
     replayer, replay = chosen_replay(asked)
     truth = replayer.trace.ground_truth
     return image_report(replayer, replay, None if truth is None else diagnose(replay, truth, options.iou))
@@ -74,21 +72,7 @@ def _dataset(options: Namespace) -> str:
     from viz_app.report import dataset_report
 
     _refuse(options, "an image", "target")
-    changes = {name: options[name] for name in KNOBS if options[name] is not None}
-    if is_finished_run(Path(options.subject)):
-        for name in (
-            *changes,
-            *(name for name in ("model", "weights", "limit") if options[name] is not None),
-        ):
-            raise ValueError(f"--{name} goes with a data set; {options.subject} is a finished run")
-        return dataset_report(options.subject, options.dataset, most=options.most)
-    _refuse(options, "a finished run", "dataset")
-    asked = Asked(
-        options.subject, options.model or "shapes", options.weights, changes, options.iou, options.limit
-    )
-    out = folder_of(asked)
-    make_evaluation(asked, out)
-    return dataset_report(out, options.subject, most=options.most)
+    return dataset_report(*run_of(options), most=options.most)
 
 
 def _refuse(options: Namespace, kind: str, *names: str) -> None:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from viz_app.commands.diagnose import _stopped_gently as stopped_gently
+from viz_app.commands.progress import stopped_gently
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace

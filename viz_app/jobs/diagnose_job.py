@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from viz_app.jobs.job import JOB_FILE, PROBLEM_FILE, Job
 from viz_app.jobs.losses_job import is_wanted, work_out
+from viz_app.loading import load_named
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -54,20 +55,15 @@ def diagnose(job: Job, folder: Path) -> None:
 
     detector = load(job)
     thresholds = Thresholds.from_model(detector.model).replace(**dict(job.thresholds))
-    diagnose_dataset(detector, job.dataset, folder, thresholds=thresholds, limit=job.limit)
+    diagnose_dataset(
+        detector, job.dataset, folder, thresholds=thresholds, iou=job.iou, limit=job.limit,
+        remedies=job.remedies, recommend=job.remedies,
+    )  # fmt: skip
 
 
 def load(job: Job) -> Detector:
-    """The detector of a job; random weights are those that the app shows."""
-    import torch
-
-    from detector.models.families import TORCHVISION_NAMES
-    from detector.models.zoo import load_detector
-
-    if job.model not in TORCHVISION_NAMES:
-        return load_detector(job.model, **job.words)
-    torch.manual_seed(0)
-    return load_detector(job.model, weights=job.weights)
+    """The detector of a job."""
+    return load_named(job.model, job.weights, job.words)
 
 
 def _fail(folder: Path, sentence: str) -> int:

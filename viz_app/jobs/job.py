@@ -9,7 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from viz_app.jobs.workspace import workspace
+
 JOB_FILE, PROBLEM_FILE = "job.json", "problem.txt"
+# Written only where it is something else, so that jobs of before have the name that they had.
+_USUAL = (("iou", 0.5), ("remedies", True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class Job:
         thresholds: (field, value) of each threshold that differs from the model's own.
         limit: only so many images, from the first one; None for all.
         written: changes when the files of the data set or of the model do.
+        iou: the overlap that counts as found.
+        remedies: look for what would bring lost objects back; a plain evaluation does not.
     """
 
     dataset: str
@@ -33,6 +39,8 @@ class Job:
     thresholds: tuple[tuple[str, float], ...] = ()
     limit: int | None = None
     written: str = ""
+    iou: float = 0.5
+    remedies: bool = True
 
     @property
     def name(self) -> str:
@@ -46,11 +54,14 @@ class Job:
         changed = ", ".join(f"{name} {value:g}" for name, value in self.thresholds)
         first = f"first {self.limit:,} images" if self.limit else ""
         names = short_name(self.dataset), short_name(self.model)
-        return " · ".join(part for part in (*names, first, changed) if part)
+        iou = "" if self.iou == 0.5 else f"IoU {self.iou:g}"
+        without = "" if self.remedies else "no remedies"
+        return " · ".join(part for part in (*names, first, changed, iou, without) if part)
 
     def to_json(self) -> str:
         """As text; `from_json` gives the job back."""
-        return json.dumps(asdict(self), sort_keys=True)
+        content = {name: value for name, value in asdict(self).items() if (name, value) not in _USUAL}
+        return json.dumps(content, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Job:
@@ -78,11 +89,18 @@ def written(*paths: str | Path) -> str:
 
 
 def short_name(source: str) -> str:
-    """The name of a data set or of a model for people: without the folders it lies in."""
+    """The name of a data set or of a model for people: without its folders, but for the checkpoint of a run."""
     path = Path(source)
     if "/" not in source and "\\" not in source:
         return source
-    return path.parent.name if path.name == "annotations.json" else path.name
+    return run_name(source) or (path.parent.name if path.name == "annotations.json" else path.name)
+
+
+def run_name(model: str) -> str:
+    """Run and checkpoint, such as `night/best`, where a model is a file in the folder of a run; else nothing."""
+    path = Path(model)
+    in_run = path.parent.name == "checkpoints" and path.parent != workspace() / "checkpoints"
+    return f"{path.parent.parent.name}/{path.stem}" if in_run else ""
 
 
 def _slug(text: str) -> str:

@@ -25,9 +25,10 @@ from typing import Any
 
 import psutil
 
-from detector.judging.status import Status, read_status
+from detector.judging.locks import LOCK
+from detector.judging.status import State, Status, read_status
 from viz_app.jobs.job import JOB_FILE, PROBLEM_FILE, Job
-from viz_app.jobs.sessions import child_of, start_session, works_in
+from viz_app.jobs.sessions import child_of, holds, start_session, works_in
 
 PROCESS_FILE, LOG_FILE = "process.json", "log.txt"
 _PHASES = {
@@ -159,12 +160,17 @@ def job_of(folder: Path) -> Job | None:
 
 
 def _pid_at_work(folder: Path) -> int | None:
-    """The process that works in a folder, if there is one. A child that has ended is let go of."""
+    """The process that works in a folder, of the app or of the shell, if there is one. An ended child is let go."""
     child = child_of(folder)
     if child is not None:
         return child
     pid = _read(folder / PROCESS_FILE).get("pid")
-    return pid if isinstance(pid, int) and works_in(pid, folder) else None
+    if isinstance(pid, int) and works_in(pid, folder):
+        return pid
+    status = _status(folder)
+    if status is None or status.state is not State.RUNNING or not holds(status.pid, folder / LOCK):
+        return None
+    return status.pid
 
 
 def _status(folder: Path) -> Status | None:

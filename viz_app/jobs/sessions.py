@@ -63,6 +63,14 @@ def works_in(pid: int, folder: Path) -> bool:
         return False
 
 
+def holds(pid: int, file: Path) -> bool:
+    """Whether a process of this machine has a file open, such as the lock of a folder."""
+    try:
+        return any(Path(one.path) == file.resolve() for one in psutil.Process(pid).open_files())
+    except (psutil.Error, OSError, ValueError):
+        return False
+
+
 def environment() -> dict[str, str]:
     """The server's own, with the folder of this package in it: a checkout need not be installed."""
     package = str(Path(__file__).resolve().parents[2])
