@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,10 @@ import psutil
 import pytest
 from support.runs import python, status_of
 
+from detector.training.keeping import at_work
 from detector.training.liveness import is_at_work, process_started
 from detector.training.pace import Pace
+from detector.training.run_directory import RunDirectory
 from detector.training.run_status import (
     SILENT_AFTER,
     STATUS,
@@ -139,6 +142,37 @@ def test_only_the_file_asks_a_run_elsewhere_or_in_the_queue(
     assert child.poll() is None
     child.kill()
     child.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the start of a process by today's clock")
+@pytest.mark.parametrize("moved", [-3600.0, 3600.0])
+def test_a_run_outlives_a_clock_that_is_set(
+    moved: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from psutil import _pslinux
+
+    boot, now = _pslinux.boot_time, time.time
+    with at_work(RunDirectory(tmp_path), epochs=1) as keeper:
+        # What setting the clock does to a process: the machine began at another time, and so did the process.
+        monkeypatch.setattr(_pslinux, "boot_time", lambda: boot() + moved)
+        monkeypatch.setattr(time, "time", lambda: now() + moved)
+        keeper.write()
+        status = read_status(tmp_path)
+        assert status is not None
+        assert (status.state, status.heartbeat) == (RunState.RUNNING, pytest.approx(time.time(), abs=60))
+        monkeypatch.undo()
+
+
+def test_a_wish_to_stop_that_came_between_queue_and_training_is_kept(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    write_status(tmp_path, status_of(state=RunState.QUEUED))
+    request_stop(tmp_path)
+    with at_work(directory, epochs=1) as keeper:
+        assert keeper.stop_wanted
+    write_status(tmp_path, status_of(state=RunState.QUEUED, pid=os.getppid()))
+    directory.stop.touch()
+    with at_work(directory, epochs=1) as keeper:
+        assert not keeper.stop_wanted
 
 
 def test_nobody_is_asked_to_stop_where_nothing_runs(tmp_path: Path) -> None:

@@ -110,6 +110,7 @@ class RunCallback(Callback):
         known = any(row.epoch == epoch for row in self._epochs.rows)
         if not known and (not self._loaded or self._loaded["ended"]):
             self._epochs.finish(trainer, epoch, step, self._write)
+            self._epochs.tell(self._epochs.rows[-1])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lightning has put its handlers of signals in place by now: ours come back."""

@@ -55,7 +55,7 @@ def at_work(
     directory.make()
     with locked(directory.folder):
         refuse(directory, resume=resume)  # another one may have begun and ended meanwhile
-        _clear(directory)
+        _clear(directory, asked_before=not _waited(directory))
         keeper = RunKeeper(directory, _beginning(directory, epochs), resuming=resume, leads=True)
         directory.environment.write_text(environment_text(), encoding="utf-8")
         with logging_to(directory.log), keeper.beating(), keeper.signals.handled(), _last_word(keeper):
@@ -82,6 +82,13 @@ def refuse(directory: RunDirectory, *, resume: bool) -> None:
         raise ValueError(f"{directory.folder} holds a run already; {way}")
 
 
+def discard_unbegun(directory: RunDirectory) -> None:
+    """Take a run's folder away in which nothing was measured nor saved; leave any other, and one that is in use."""
+    with suppress(ValueError, OSError), locked(directory.folder):
+        if not directory.resume.is_file() and not _has_rows(directory.metrics):
+            shutil.rmtree(directory.folder, ignore_errors=True)
+
+
 def _has_rows(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
@@ -103,9 +110,18 @@ def _beginning(directory: RunDirectory, epochs: int) -> RunStatus:
     )
 
 
-def _clear(directory: RunDirectory) -> None:
-    """Take away an old wish to stop, and what a killed process left half-written."""
-    directory.stop.unlink(missing_ok=True)
+def _waited(directory: RunDirectory) -> bool:
+    """Whether this very process waited in a queue before: whoever put it there took old wishes away."""
+    with suppress(ValueError, OSError):
+        status = read_status(directory.folder)
+        return status is not None and status.state is RunState.QUEUED and status.pid == os.getpid()
+    return False
+
+
+def _clear(directory: RunDirectory, *, asked_before: bool) -> None:
+    """Take away a wish to stop from before this run, and what a killed process left half-written."""
+    if asked_before:
+        directory.stop.unlink(missing_ok=True)
     for folder in (directory.folder, directory.checkpoints):
         for left in folder.glob(".*.tmp"):
             left.unlink(missing_ok=True)
@@ -122,8 +138,14 @@ def _last_word(keeper: RunKeeper) -> Iterator[None]:
     except RunStopped as stop:
         _end(keeper, RunState.STOPPED, str(stop))
         raise
-    except (KeyboardInterrupt, SystemExit):
-        _end(keeper, RunState.STOPPED, "it was interrupted; it goes on from its last checkpoint")
+    except (KeyboardInterrupt, SystemExit) as end:
+        saved = keeper.directory.resume.is_file()
+        said = "it was interrupted" + ("; it goes on from its last checkpoint" if saved else "")
+        _end(keeper, RunState.STOPPED, said)
+        if keeper.signals.received and isinstance(
+            end, SystemExit
+        ):  # Lightning makes this of a KeyboardInterrupt
+            raise KeyboardInterrupt from end
         raise
     except Exception as error:
         wanted = error is keeper.wanted_end

@@ -14,8 +14,9 @@ def is_at_work(pid: int, started: float) -> bool:
 
     Args:
         pid: its number.
-        started: when it was started, seconds since 1970, as `process_started` gives it. A correction of the clock
-            may move that by a second.
+        started: when it was started, seconds since 1970, as `process_started` gives it. Linux counts from when
+            the machine began, so that this moves whenever the clock is set: a process says it anew in each sign of
+            life.
     """
     if pid <= 0:
         return False

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from detector.training.liveness import process_started
 from detector.training.pace import Pace
 from detector.training.run_log import LOG
 from detector.training.run_status import BEAT_EVERY, RunState, RunStatus, write_last_status, write_status
@@ -96,14 +97,14 @@ class RunKeeper:
         """Put the status on disk."""
         if self.leads:
             with self._lock:
-                write_status(self.directory.folder, replace(self._status, heartbeat=time.time()))
+                write_status(self.directory.folder, self._alive())
 
     def end(self, state: RunState, message: str = "") -> None:
         """The last word."""
         self._tell(state=state, message=message, rate=None, seconds_left=None)
         with self._lock, suppress(OSError):  # a log on a full disk
             LOG.info("%s%s", state.value, f": {message}" if message else "")
-            write_last_status(self.directory.folder, replace(self._status, heartbeat=time.time()))
+            write_last_status(self.directory.folder, self._alive())
 
     @contextmanager
     def beating(self) -> Iterator[None]:
@@ -125,6 +126,10 @@ class RunKeeper:
             ended.set()
             if self.leads:
                 thread.join()
+
+    def _alive(self) -> RunStatus:
+        """The status with a sign of life; where the clock was set, the process started at another time by it."""
+        return replace(self._status, heartbeat=time.time(), process_started=process_started())
 
     def _tell(self, **changes: object) -> None:
         self.pulse()

@@ -96,9 +96,8 @@ def main(arguments: list[str]) -> None:
     """Wait for a slot, then become the command; returns only where the run was stopped before its turn."""
     folder, count, devices, command = Path(arguments[0]), int(arguments[1]), arguments[2], arguments[3:]
     signal.signal(signal.SIGTERM, _interrupt)
-    own = psutil.Process()
     try:
-        _note(folder, pid=own.pid, process_started=own.create_time())
+        _note(folder, pid=os.getpid())
         number, slot = _wait(folder, count)
         _note(folder, phase=STARTING)
         os.set_inheritable(slot.fileno(), True)
@@ -137,8 +136,10 @@ def _note(folder: Path, **changes: Any) -> None:  # noqa: ANN401 - whatever a st
     with suppress(OSError, ValueError):  # who reads it sees the process; a full disk must not end the wait
         path = folder / STATUS
         content = json.loads(path.read_text(encoding="utf-8"))
+        # Asked anew each time: it moves whenever the clock is set.
+        alive = {"heartbeat": time.time(), "process_started": psutil.Process().create_time()}
         temporary = path.with_name(f".{STATUS}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({**content, "heartbeat": time.time(), **changes}), encoding="utf-8")
+        temporary.write_text(json.dumps({**content, **alive, **changes}), encoding="utf-8")
         temporary.replace(path)
 
 
