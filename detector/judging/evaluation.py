@@ -165,13 +165,14 @@ def _told(progress: Callable[[Status], None] | None) -> Callable[[int, int], Non
     """Tell of losses as of the other phases, about once a second."""
     if progress is None:
         return None
-    began, last = time.time(), [0.0]
+    began, last = time.time(), -1.0
 
     def tell(done: int, total: int) -> None:
-        now = time.time()
-        if done < total and now - last[0] < 1.0:
+        nonlocal last
+        now = time.monotonic()
+        if done < total and now - last < 1.0:
             return
-        last[0] = now
+        last = now
         progress(Status(State.RUNNING, done, total, None, None, os.getpid(), began, LOSSES))
 
     return tell

@@ -47,11 +47,7 @@ def inherited(
         if name.startswith(_BY_CATEGORY) and not _agnostic(name, tensor):
             if rows is None:
                 continue
-            tensor = (
-                tensor
-                if rows is None or _agnostic(name, tensor)
-                else _chosen(tensor, rows, source.num_classes)
-            )
+            tensor = _chosen(tensor, rows, source.num_classes)
         if name in expected and tensor.shape == expected[name].shape:
             taken[name] = tensor
     return taken

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -164,7 +165,7 @@ class MetricsReader:
         except FileNotFoundError:
             return []
         with file:
-            end, inode = file.seek(0, 2), self._path.stat().st_ino
+            end, inode = file.seek(0, 2), os.fstat(file.fileno()).st_ino
             if inode != self._inode or end < self._offset:
                 self._forget()
             self._inode = inode
