@@ -144,7 +144,9 @@ def test_only_the_file_asks_a_run_elsewhere_or_in_the_queue(
     child.communicate()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the start of a process by today's clock")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells the start of a process by today's clock"
+)
 @pytest.mark.parametrize("moved", [-3600.0, 3600.0])
 def test_a_run_outlives_a_clock_that_is_set(
     moved: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
