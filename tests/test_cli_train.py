@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -65,6 +68,7 @@ def test_a_mistake_is_one_line(options: str, tmp_path: Path, capsys: pytest.Capt
     lines = capsys.readouterr().err.splitlines()
     assert MISTAKES[options] in lines[-1] and lines[-1].startswith("boxscope: ")
     assert len(lines) <= 2
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("variable", ["WORLD_SIZE", "SLURM_NTASKS"])
@@ -88,6 +92,26 @@ def test_a_stopped_run_says_how_it_goes_on(
     assert cli.run(["train", "--config", config, *options]) == 130
     assert f"it was stopped after step 1; `boxscope resume {out}` goes on" in capsys.readouterr().err
     assert RunDirectory(Path(out)).resume.is_file()
+
+
+def test_a_run_that_was_interrupted_before_it_began_leaves_nothing(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def build(*_given: object, **_words: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except Exception as error:  # as readers of files do
+            raise ValueError("the file is damaged") from error
+
+    monkeypatch.setattr("detector.training.fit.build_model", build)
+    assert cli.run(["train", "--config", config, "--out", str(tmp_path / "run")]) == 130
+    said = "it was stopped before its first batch; nothing was saved: `boxscope train` begins anew"
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "launched").mkdir()
+    assert cli.run(["train", "--config", config, "--out", str(tmp_path / "launched")]) == 130
+    assert (tmp_path / "launched" / "status.json").is_file()
 
 
 def test_help_explains_every_setting(capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,7 +50,7 @@ def test_a_run_leaves_what_the_layout_says_and_nothing_half_written(folder: Path
     assert there == {
         "config.yaml", "metrics.jsonl", "status.json", "train.log", "environment.txt", ".lock",
         "checkpoints/best.safetensors", "checkpoints/last.safetensors", "checkpoints/resume.ckpt",
-        "checkpoints/epoch_0001.safetensors",
+        "checkpoints/epoch_0002.safetensors",
         *(f"probes/{epoch}/image_0.trace" for epoch in epochs),
         *(f"batches/step_{step:06d}/image_{image}.trace" for step in (2, 4, 6) for image in (0, 1)),
     }  # fmt: skip

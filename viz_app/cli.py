@@ -27,6 +27,7 @@ from viz_app.commands import (
     tune,
     why,
 )
+from viz_app.commands.help_text import PlainHelp
 from viz_app.commands.mistakes import one_line
 
 USAGE_ERROR = 2
@@ -110,15 +111,22 @@ def build_parser(asked: str | None = None) -> ArgumentParser:
         prog="boxscope",
         description="See at which stage of a detector, and because of what, an object was kept or lost.",
         exit_on_error=False,
+        formatter_class=PlainHelp,
     )
     parser.add_argument("--version", action="version", version=f"boxscope {version('boxscope')}")
     table = parser.add_subcommands(required=False, dest="command", metavar="COMMAND")
     for name, command in COMMANDS.items():
-        subparser = ArgumentParser(description=command.summary, exit_on_error=False)
+        subparser = ArgumentParser(
+            description=_sentence(command.summary), exit_on_error=False, formatter_class=PlainHelp
+        )
         if name == asked:
             command.add_options(subparser)
         table.add_subcommand(name, subparser, help=command.summary)
     return parser
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

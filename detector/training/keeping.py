@@ -142,9 +142,7 @@ def _last_word(keeper: RunKeeper) -> Iterator[None]:
         saved = keeper.directory.resume.is_file()
         said = "it was interrupted" + ("; it goes on from its last checkpoint" if saved else "")
         _end(keeper, RunState.STOPPED, said)
-        if keeper.signals.received and isinstance(
-            end, SystemExit
-        ):  # Lightning makes this of a KeyboardInterrupt
+        if keeper.signals.received:  # Lightning makes an exit of it
             raise KeyboardInterrupt from end
         raise
     except Exception as error:

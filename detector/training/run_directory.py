@@ -8,6 +8,7 @@ environment.txt              what it ran on
 .lock                        held while a process is at work
 stop                         there while somebody wants it to stop
 checkpoints/best.safetensors, last.safetensors     to use
+checkpoints/epoch_0003.safetensors                 likewise, where `keep_every` asks for it
 checkpoints/resume.ckpt      to go on from
 probes/epoch_0003/image_0.trace, probes/epoch_start/...
 batches/step_000200/image_0.trace
@@ -81,6 +82,14 @@ class RunDirectory:
     def last(self) -> Path:
         """The detector as it was when a checkpoint was last made, for `load_detector`."""
         return self.checkpoints / "last.safetensors"
+
+    def kept(self, epoch: int) -> Path:
+        """The detector as it was after an epoch, for `load_detector`; there where `keep_every` asked for it.
+
+        Args:
+            epoch: from 0 on; in the name they count from 1, for it is people who type it.
+        """
+        return self.checkpoints / f"epoch_{epoch + 1:04d}.safetensors"
 
     @property
     def resume(self) -> Path:

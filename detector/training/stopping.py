@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class RunStopped(Exception):  # noqa: N818 - not an error: somebody wanted it
-    """A run was asked to stop, has made a checkpoint, and ends; the message is for people."""
+class RunStopped(BaseException):
+    """A run was asked to stop, has made a checkpoint, and ends; the message is for people.
+
+    As KeyboardInterrupt it is no `Exception`: before the first batch a signal raises it amid any code, such as a
+    reader that takes whatever fails for a damaged file.
+    """
 
 
 def request_stop(folder: Path) -> RunStatus:

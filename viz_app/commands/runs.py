@@ -125,9 +125,9 @@ def resume(options: Namespace) -> int:
     tell = _tell if is_leader() else None
     try:
         best = fit(read_config(directory.config), directory.folder, resume=True, on_epoch=tell)
-    except RunStopped as stopped:
+    except (RunStopped, KeyboardInterrupt) as stopped:
         if is_leader():
-            said = f"{stopped}; `boxscope resume {options.run}` goes on"
+            said = f"{str(stopped) or 'it was interrupted'}; `boxscope resume {options.run}` goes on"
             print(f"boxscope: {said}", file=sys.stderr)
         return _STOPPED
     if is_leader():

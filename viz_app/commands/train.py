@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,8 +21,16 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
     from detector.training.metrics_log import EpochRow
+    from detector.training.settings import Setting
 
 _STOPPED = 130
+_SECTIONS = {
+    "model": "what is trained",
+    "data": "on what",
+    "recipe": "how the weights are moved",
+    "trainer": "where it runs",
+    "": "the run",
+}
 _OUT = "BOXSCOPE_TRAIN_OUT"
 """The generated folder of a run, for the further processes that this one starts with the same arguments."""
 _STARTED_OUTSIDE = ("WORLD_SIZE", "SLURM_NTASKS")
@@ -41,10 +50,15 @@ def train_options(parser: ArgumentParser) -> None:
         help="folder of the run, new or empty; a new one in the workspace by default",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the best epoch as JSON")
+    parser.usage = "boxscope train [--config FILE] [--out DIR] [--json] [--SETTING VALUE ...]"
+    groups = {}
     for one in settings():
-        parser.add_argument(
+        group = groups.get(section := _section(one.key))
+        if group is None:
+            group = groups[section] = parser.add_argument_group(section)
+        group.add_argument(
             f"--{one.key}", type=str, default=None, metavar=one.words,
-            help=f"{one.meaning.replace('%', '%%')}; {_plain(one.default)} by default",
+            help=_help(one),
         )  # fmt: skip
 
 
@@ -65,15 +79,44 @@ def train(options: Namespace) -> int:
         if is_leader():
             print(f"training into {folder}", file=sys.stderr)
         try:
-            best = fit(config, folder, on_epoch=_tell if is_leader() else None)
-        except RunStopped as stop:
+            with _begun_or_gone(folder):
+                best = fit(config, folder, on_epoch=_tell if is_leader() else None)
+        except (RunStopped, KeyboardInterrupt) as stop:
             if is_leader():
-                again = f"boxscope resume {options.out or folder.name}"
-                print(f"boxscope: {stop}; `{again}` goes on", file=sys.stderr)
+                said = str(stop) or "it was interrupted"
+                print(f"boxscope: {said}; {_way_on(folder, options.out)}", file=sys.stderr)
             return _STOPPED
     if is_leader():
         print(_as_json(best, folder) if options.json else _in_words(best, folder))
     return 0
+
+
+@contextmanager
+def _begun_or_gone(folder: Path) -> Iterator[None]:
+    """A run that ends before it has measured anything leaves no folder, unless that was there before.
+
+    The folder of a run that the app has launched was: there it says why the run failed.
+    """
+    from detector.training.keeping import discard_unbegun
+    from detector.training.run_directory import RunDirectory
+    from detector.training.stopping import RunStopped
+    from detector.training.trainer import is_leader
+
+    was_there = folder.exists()
+    try:
+        yield
+    except (RunStopped, KeyboardInterrupt, ValueError, TypeError, OSError):
+        if not was_there and is_leader():
+            discard_unbegun(RunDirectory(folder))
+        raise
+
+
+def _way_on(folder: Path, out: str | None) -> str:
+    from detector.training.run_directory import RunDirectory
+
+    if RunDirectory(folder).resume.is_file():
+        return f"`boxscope resume {out or folder.name}` goes on"
+    return "nothing was saved: `boxscope train` begins anew"
 
 
 @contextmanager
@@ -122,6 +165,14 @@ def _as_json(best: EpochRow | None, folder: Path) -> str:
     )
 
 
-def _plain(value: object) -> str:
-    """A default as one would write it."""
-    return "null" if value is None else json.dumps(value)
+def _section(key: str) -> str:
+    """Under which heading of the help a setting stands."""
+    return _SECTIONS.get(key.partition(".")[0], _SECTIONS[""])
+
+
+def _help(one: Setting) -> str:
+    """What a setting means and its default, as one would write them."""
+    said = re.sub(r"\bNone\b", "null", one.meaning).replace("%", "%%")
+    if one.default is None and "left out" in said:
+        return said
+    return f"{said}; {json.dumps(one.default)} by default"
