@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from detector.judging.status import State, Status, write_status
 from detector.models.zoo import load_detector
 from viz_app.jobs import workspace
 from viz_app.jobs.job import JOB_FILE, Job
+from viz_app.sidebar.file_words import anchor_sizes_from_text, aspect_ratios_from_text
 
 pytestmark = pytest.mark.usefixtures("fresh_caches")
 
@@ -118,6 +121,29 @@ def test_a_recommendation_moves_the_slider(place: Path) -> None:
     calm(app.run())
     assert slider(app, tried[0].field).value == pytest.approx(tried[0].after)
     assert app.query_params["run"] == JOB.name, "what is shown stays, though a new diagnosis would be another"
+
+
+def test_anchors_that_fit_better_go_into_the_train_panel_as_they_are(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "diagnoses" / JOB.name
+    shutil.copytree(place / "diagnoses" / JOB.name, folder)
+    summary = load_diagnosis(folder).summary
+    assert summary.anchors is not None
+    fit = replace(summary.anchors, recall_before=0.5, recall_after=0.75)
+    (folder / "summary.json").write_text(replace(summary, anchors=fit).to_json())
+    monkeypatch.setenv(workspace.VARIABLE, str(tmp_path))
+    app = open_app("dataset", data=SCENES)
+    app.button(key="dataset.train").click()
+    calm(app.run())
+    assert not app.button(key="train.launch").disabled and said(app) == ""
+    sizes = anchor_sizes_from_text(app.text_input(key="train.anchors").value)
+    assert len(sizes) == len(fit.sizes)
+    for given, wanted in zip(sizes, fit.sizes, strict=True):
+        assert given == pytest.approx(wanted, rel=1e-3)
+    ratios = aspect_ratios_from_text(app.text_input(key="train.ratios").value)
+    assert ratios == pytest.approx(fit.ratios, rel=1e-2)
+    assert app.text_input(key=f"train.data.train@{SCENES}").value == SCENES
 
 
 @pytest.mark.parametrize("state", [State.STOPPED, State.FAILED])

@@ -11,6 +11,7 @@ from viz_app.app_pages.parts import select_row
 from viz_app.figures.remedy_words import FIELD_WORDS, number_words
 from viz_app.problems import literal
 from viz_app.sidebar.knobs import move_sliders
+from viz_app.sidebar.training import open_panel_with_anchors
 
 if TYPE_CHECKING:
     from detector.judging.summary import AnchorFit, Recommendation
@@ -28,7 +29,7 @@ def show_advice(run: ShownRun, scene: Scene | None) -> None:
         _recommendations(run, scene)
         if run.summary.anchors is not None:
             st.subheader("Anchors for these objects", anchor=False)
-            _anchors(run.summary.anchors)
+            _anchors(run, run.summary.anchors)
 
 
 def recommendation_table(recommendations: tuple[Recommendation, ...]) -> pd.DataFrame:
@@ -79,7 +80,7 @@ def _recommendations(run: ShownRun, scene: Scene | None) -> None:
     )
 
 
-def _anchors(fit: AnchorFit) -> None:
+def _anchors(run: ShownRun, fit: AnchorFit) -> None:
     """Sizes and ratios as torchvision takes them, with the recall that they would give."""
     sizes = "; ".join(", ".join(f"{size:.0f}" for size in level) for level in fit.sizes)
     ratios = ", ".join(f"{ratio:.2f}" for ratio in fit.ratios)
@@ -94,6 +95,12 @@ def _anchors(fit: AnchorFit) -> None:
             "Sides in pixels of the network's input, a semicolon after each level; height / width. k-means on IoU "
             "(Redmon & Farhadi 2017). A model has to be trained with them."
         )
+        st.button(
+            "Train with these anchors …", key="dataset.train", icon=":material/model_training:",
+            disabled=not run.of_sidebar, on_click=open_panel_with_anchors, args=(fit.sizes, fit.ratios),
+            help="Opens the Train panel with them." if run.of_sidebar else "They are for another detector: choose "
+            "the diagnosed one in the sidebar.",
+        )  # fmt: skip
 
 
 def _moves(came: int, went: int) -> str:

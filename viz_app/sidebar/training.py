@@ -14,6 +14,7 @@ from viz_app.jobs.workspace import checkpoint_path, keep_checkpoint
 from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from streamlit.delta_generator import DeltaGenerator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from viz_app.resources import DetectorSpec
 
 _OPEN, _FROM, _NAME = "train open", "train.from", "train.name"
-_LAUNCHED = "train launches"
+_LAUNCHED, _ANCHORS_FIRST = "train launches", "train anchors first"
 _SHOWN, _SCRATCH = "shown", "scratch"
 PAGE = "train"
 
@@ -47,9 +48,24 @@ def open_panel() -> None:
     state.remember(_OPEN, True)
 
 
+def open_panel_with_anchors(sizes: Sequence[Sequence[float]], ratios: Sequence[float]) -> None:
+    """In a callback: unfold the panel with these anchors in its fields.
+
+    Args:
+        sizes: network pixels, of each level.
+        ratios: height / width.
+    """
+    from viz_app.sidebar.training_form import fill_anchors
+
+    fill_anchors(sizes, ratios)
+    state.remember(_ANCHORS_FIRST, True)
+    open_panel()
+
+
 def close_panel() -> None:
     """Fold it again; what was set stays for the next time."""
     state.remember(_OPEN, False)
+    state.remember(_ANCHORS_FIRST, False)
 
 
 @st.dialog("Train a detector", width="large", icon=":material/model_training:", on_dismiss=close_panel)
@@ -64,9 +80,9 @@ def _panel() -> None:
             values = {} if scratch or spec is None else _model_of(spec)
             values |= form.data_fields(state.choice().survey.data) | form.place_fields()
         with right:
-            recipe, model, record = st.tabs(
-                ["Recipe", "Body and anchors" if scratch else "Anchors", "Record"]
-            )
+            anchors = "Body and anchors" if scratch else "Anchors"
+            first = anchors if state.remembered(_ANCHORS_FIRST, False) else "Recipe"
+            recipe, model, record = st.tabs(["Recipe", anchors, "Record"], default=first)
             with recipe:
                 values |= form.recipe_fields(scratch)
             with model:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from detector.training.config import PYRAMID_FROM_SCRATCH, RunConfig
 from detector.training.config_file import config_of
+from viz_app import state
 from viz_app.chosen_augmentation import data_augmentation
 from viz_app.sidebar.file_words import anchor_sizes_from_text, aspect_ratios_from_text
 from viz_app.sidebar.training_fields import BASICS, HEAD, LAMBDAS, RECORD, STEPS, Field
@@ -69,6 +70,13 @@ def model_fields(scratch: bool) -> Values:
     if ratios.strip():
         values["model.aspect_ratios"] = aspect_ratios_from_text(ratios)
     return values
+
+
+def fill_anchors(sizes: Sequence[Sequence[float]], ratios: Sequence[float]) -> None:
+    """Put anchors into the fields; in a callback."""
+    levels = "; ".join(", ".join(f"{size:.4g}" for size in level) for level in sizes)
+    state.set_widget(_KEY.format("anchors"), levels)
+    state.set_widget(_KEY.format("ratios"), ", ".join(f"{ratio:.3g}" for ratio in ratios))
 
 
 def pyramid_settings(body: str) -> Values:
