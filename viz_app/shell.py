@@ -78,6 +78,8 @@ def main() -> None:
     for entry in ENTRIES:
         sections.setdefault(entry.section, []).append(pages[entry.name])
     page = st.navigation(sections)
+    if (wanted := state.take_page()) in pages:
+        st.switch_page(pages[wanted])
     current = next(entry for entry in ENTRIES if pages[entry.name] == page)
     if current.about_image:
         if scene is None:

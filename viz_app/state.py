@@ -19,6 +19,7 @@ Value = TypeVar("Value")
 
 _CHOICE = "boxscope.choice"
 _NOTICES = "boxscope.notices"
+_PAGE = "page to open"
 _SELECTED_IN, _SELECTIONS, _TABLE_KEYS = "boxscope.selected in", "boxscope.selections", "boxscope.tables"
 
 
@@ -79,6 +80,23 @@ def look_at_training(name: str | None) -> None:
     """Look at a training run; the address follows at once."""
     choose(replace(choice(), training=name))
     mirror_in_address()
+
+
+def go_to(page: str) -> None:
+    """In a callback: the next run of the script opens another page.
+
+    Args:
+        page: its name.
+    """
+    remember(_PAGE, page)
+
+
+def take_page() -> str:
+    """The page that a callback asked for, once; empty where none did."""
+    page: str = remembered(_PAGE, "")
+    if page:
+        remember(_PAGE, "")
+    return page
 
 
 def forget_asked() -> None:

@@ -12,7 +12,6 @@ from viz_app.app_pages.compare_objects import show_objects
 from viz_app.app_pages.compare_pair import show_pair
 from viz_app.app_pages.compare_runs import choose_pair
 from viz_app.app_pages.compare_shown import ShownPair
-from viz_app.app_pages.dataset_gallery import go_on
 from viz_app.app_pages.dataset_run import show_progress
 from viz_app.app_pages.dataset_shown import read_run
 from viz_app.figures.words import plural
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 def render(scene: Scene | None) -> None:
     """Draw the page; it is about no single image, so it opens without one, too."""
-    go_on()
     names = choose_pair(scene)
     if names is None:
         return

@@ -8,7 +8,7 @@ import streamlit as st
 
 from viz_app.app_pages.data_augmentation import show_augmentation
 from viz_app.app_pages.data_doctor import show_doctor
-from viz_app.app_pages.data_samples import follow_click, show_samples
+from viz_app.app_pages.data_samples import show_samples
 from viz_app.app_pages.data_shown import ShownData, shown_data
 from viz_app.app_pages.data_splits import choose_split
 from viz_app.app_pages.data_statistics import show_statistics
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 def render(scene: Scene | None) -> None:
     """Draw the page; it is about no single image, so it opens without one, too."""
-    follow_click()
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             source = choose_dataset()

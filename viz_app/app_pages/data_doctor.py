@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from detector.judging.doctor import examine
 from detector.judging.findings import Severity
 from viz_app import state
-from viz_app.app_pages.dataset_causes import capital, remember_report, report_of
-from viz_app.app_pages.doctor import BADGES, MOST_IMAGES
+from viz_app.app_pages.dataset_causes import capital, report_of
+from viz_app.app_pages.doctor import BADGES, MOST_IMAGES, examine_now
 from viz_app.figures.words import plural
 from viz_app.problems import as_sentence, literal
 
@@ -54,19 +53,11 @@ def show_doctor(source: str, model: Detector | None) -> None:
 
 def _examine(source: str, model: Detector | None) -> bool:
     """Whether there is a report now; if not, it is told why."""
-    bar = st.progress(0.0, f"Examining {literal(source)} …")
-
-    def show(done: int, total: int) -> None:
-        said = f"Examining {literal(source)}: {done:,} of {total:,} images"
-        bar.progress(min(done / total, 1.0) if total else 0.0, said)
-
     try:
-        remember_report(source, examine(source, model, limit=MOST_IMAGES, progress=show))
+        examine_now(source, model)
     except (ValueError, OSError, TypeError) as problem:
         st.error(literal(as_sentence(problem)), icon=":material/error:")
         return False
-    finally:
-        bar.empty()
     return True
 
 

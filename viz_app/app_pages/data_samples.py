@@ -26,18 +26,9 @@ if TYPE_CHECKING:
 
 PER_PAGE = 12
 _SHOW, _OPEN = "data.show", "data.open"
-_CARDS, _GO, _EMPTY = "data cards", "data go", "data without objects"
+_CARDS, _EMPTY = "data cards", "data without objects"
 _EVERY, _WITHOUT = "every", "without"
 _OF = "category:"
-
-
-def follow_click() -> None:
-    """Where an image was clicked, go to it."""
-    if state.remembered(_GO, False):
-        from viz_app.shell import page_called  # the shell imports pages when they are opened
-
-        state.remember(_GO, False)
-        st.switch_page(page_called("full_network"))
 
 
 def show_samples(data: ShownData) -> None:
@@ -172,4 +163,3 @@ def _open(source: str, index: object) -> None:
     """In a callback: look at an image of the data set."""
     if isinstance(index, int):
         visit(item_key(source, index), None)
-        state.remember(_GO, True)

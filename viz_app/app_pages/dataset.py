@@ -13,6 +13,7 @@ from viz_app.app_pages.dataset_gallery import show_gallery_card
 from viz_app.app_pages.dataset_run import choose_run, show_progress
 from viz_app.app_pages.dataset_shown import ShownRun, read_run
 from viz_app.figures.words import plural
+from viz_app.problems import literal
 
 if TYPE_CHECKING:
     from viz_app.scene import Scene
@@ -45,7 +46,7 @@ def render(scene: Scene | None) -> None:
 def _result(run: ShownRun, scene: Scene | None) -> None:
     show_numbers(run)
     if run.summary.caution:
-        st.warning(run.summary.caution, icon=":material/warning:")
+        st.warning(literal(run.summary.caution), icon=":material/warning:")
     if run.summary.objects == 0:
         st.info(
             "There is no object in these images that the detector could find, so nothing can be lost: "

@@ -10,6 +10,7 @@ from detector.judging.causes import leading_causes
 from viz_app import resources, state
 from viz_app.app_pages.dataset_shown import ShownRun
 from viz_app.controls import shown_detector
+from viz_app.dataset_scenes import annotations_written
 from viz_app.figures.remedy_words import plain_words
 from viz_app.figures.words import plural
 from viz_app.jobs import processes as jobs
@@ -27,14 +28,14 @@ MOST_REPORTS = 4
 
 def remember_report(source: str, report: Report) -> None:
     """Keep what the doctor said of a data set and the detector of the sidebar, for this session."""
-    known: dict[tuple[str, str], Report] = state.remembered(_REPORTS, {})
-    known = {**known, (source, _model()): report}
+    known: dict[tuple[str, ...], Report] = state.remembered(_REPORTS, {})
+    known = {**known, _key(source): report}
     state.remember(_REPORTS, dict(list(known.items())[-MOST_REPORTS:]))
 
 
 def report_of(source: str) -> Report | None:
     """What the doctor said in this session of a data set and the detector of the sidebar."""
-    return state.remembered(_REPORTS, {}).get((source, _model()))
+    return state.remembered(_REPORTS, {}).get(_key(source))
 
 
 def run_of(source: str) -> ShownRun | None:
@@ -88,6 +89,12 @@ def capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def _model() -> str:
+def _key(source: str) -> tuple[str, ...]:
+    """Another one once the annotations were written again."""
+    return source, annotations_written(source), model_key()
+
+
+def model_key() -> str:
+    """Tells the detector of the sidebar from others; empty where there is none."""
     spec = shown_detector()
     return "" if spec is None else spec.key

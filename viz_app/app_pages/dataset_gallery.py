@@ -34,14 +34,13 @@ if TYPE_CHECKING:
 
 PER_PAGE = 12
 _PART, _CATEGORY, _SIZE = "gallery.part", "gallery.category", "gallery.size"
-_CARDS, _GO = "gallery cards", "gallery go"
+_CARDS = "gallery cards"
 _MOST_KEPT = 3
 _LOST, _EVERY = "all lost objects", ""
 
 
 def show_gallery_card(run: ShownRun, scene: Scene | None) -> None:
-    """Draw the card; where one was clicked, go to its Why?."""
-    go_on()
+    """Draw the card; a click on one of them goes to its Why?."""
     part = chosen_part()
     with st.container(border=True):
         rows = _filters(run, part)
@@ -49,16 +48,6 @@ def show_gallery_card(run: ShownRun, scene: Scene | None) -> None:
         place = f"{part}.{survey().category}.{survey().size}.{'' if scene is None else scene.trace.detector}"
         made = Cards(len(rows), lambda which: _made(run, rows.iloc[which], categories), f"{run.name}.{place}")
         show_cards(made, lambda item: open_image(run, item.image, item.selected, "why"), legend_words(run))
-
-
-def go_on() -> None:
-    """Where something was clicked in the run before, go to the page that it opens."""
-    page: str = state.remembered(_GO, "")
-    if page:
-        from viz_app.shell import page_called  # the shell imports pages when they are opened
-
-        state.remember(_GO, "")
-        st.switch_page(page_called(page))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,10 +172,9 @@ def open_image(run: ShownRun, index: int, selected: Selected | None, page: str) 
         selected: what is looked at closely on it.
         page: name of the page.
     """
-    visit(item_key(run.source, index), selected)
+    visit(item_key(run.source, index), selected, page)
     if run.of_sidebar:
         move_sliders(run.summary.thresholds)
-    state.remember(_GO, page)
 
 
 def _items(make: Callable[[slice], list[Item]], which: slice, place: str) -> list[Item]:

@@ -11,21 +11,22 @@ import streamlit as st
 from detector.judging.doctor import examine
 from detector.judging.findings import Finding, Report, Severity
 from viz_app import resources, state
-from viz_app.app_pages.dataset_causes import capital, remember_report, run_of, show_causes
+from viz_app.app_pages.dataset_causes import capital, model_key, remember_report, run_of, show_causes
 from viz_app.app_pages.dataset_choice import choose_dataset
 from viz_app.app_pages.parts import select_row
-from viz_app.controls import shown_detector
 from viz_app.dataset_scenes import annotations_written, image_file, item_key
 from viz_app.jobs.job import short_name
 from viz_app.problems import as_sentence, literal
 from viz_app.sidebar.visiting import visit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from detector.models.detector import Detector
     from viz_app.scene import Scene
 
 MOST_IMAGES = 500
-_REPORT, _GO = "doctor report", "doctor go"
+_REPORT = "doctor report"
 _ALL, _OTHER = "doctor.all", "doctor.other"
 BADGES = {
     Severity.ERROR: ":red-badge[error]",
@@ -50,11 +51,6 @@ class _Examined:
 
 def render(scene: Scene | None) -> None:
     """Draw the page; it is about no single image, so it opens without one, too."""
-    if state.remembered(_GO, False):
-        from viz_app.shell import page_called  # the shell imports pages when they are opened
-
-        state.remember(_GO, False)
-        st.switch_page(page_called("full_network"))
     wanted, asked = _choose(None if scene is None else scene.model)
     if wanted is None:
         return
@@ -114,7 +110,7 @@ def _choose(model: Detector | None) -> tuple[_Wanted | None, bool]:
     if source is None:
         return None, False
     key = "|".join(
-        (source, other, annotations_written(source), annotations_written(other), _model_key(), str(every))
+        (source, other, annotations_written(source), annotations_written(other), model_key(), str(every))
     )
     return _Wanted(source, other, model, every, key), asked
 
@@ -130,23 +126,40 @@ def finding_table(findings: tuple[Finding, ...]) -> pd.DataFrame:
     )
 
 
-def _examine(wanted: _Wanted) -> _Examined:
-    bar = st.progress(0.0, f"Examining {literal(wanted.source)} …")
+def examine_now(
+    source: str, model: Detector | None, others: Sequence[str] = (), limit: int | None = MOST_IMAGES
+) -> Report:
+    """Ask the doctor, with a bar that moves; the report is kept for this session.
+
+    Args:
+        source: the data set.
+        model: the detector, where there is one.
+        others: further splits of it.
+        limit: so many images at most.
+
+    Raises:
+        ValueError, OSError, TypeError: it cannot be examined; a sentence for people.
+    """
+    bar = st.progress(0.0, f"Examining {literal(source)} …")
 
     def show(done: int, total: int) -> None:
-        said = f"Examining {literal(wanted.source)}: {done:,} of {total:,} images"
+        said = f"Examining {literal(source)}: {done:,} of {total:,} images"
         bar.progress(min(done / total, 1.0) if total else 0.0, said)
 
     try:
-        report = examine(
-            wanted.source, wanted.model, others=[wanted.other] if wanted.other else [],
-            limit=None if wanted.every else MOST_IMAGES, progress=show,
-        )  # fmt: skip
-    except (ValueError, OSError, TypeError) as problem:
-        return _Examined(wanted.key, None, str(problem))
+        report = examine(source, model, others=list(others), limit=limit, progress=show)
     finally:
         bar.empty()
-    remember_report(wanted.source, report)
+    remember_report(source, report)
+    return report
+
+
+def _examine(wanted: _Wanted) -> _Examined:
+    others = [wanted.other] if wanted.other else []
+    try:
+        report = examine_now(wanted.source, wanted.model, others, None if wanted.every else MOST_IMAGES)
+    except (ValueError, OSError, TypeError) as problem:
+        return _Examined(wanted.key, None, str(problem))
     return _Examined(wanted.key, report)
 
 
@@ -208,8 +221,8 @@ def _details(finding: Finding, source: str) -> None:
             st.markdown(f":small[{literal(str(place))}]")
             continue
         st.button(
-            str(place), key=f"doctor.open.{number}", type="tertiary", icon=":material/image_search:",
-            on_click=_open, args=(source, index), help="Look at this image with its objects.",
+            literal(str(place)), key=f"doctor.open.{number}", type="tertiary", icon=":material/image_search:",
+            on_click=visit, args=(item_key(source, index), None), help="Look at this image with its objects.",
         )  # fmt: skip
 
 
@@ -228,13 +241,3 @@ def _index_of(source: str, names: tuple[str, ...]) -> dict[str, int]:
             if name in (file.name, str(file)) or str(file).endswith(f"/{name}"):
                 found.setdefault(name, index)
     return found
-
-
-def _open(source: str, index: int) -> None:
-    visit(item_key(source, index), None)
-    state.remember(_GO, True)
-
-
-def _model_key() -> str:
-    spec = shown_detector()
-    return "" if spec is None else spec.key

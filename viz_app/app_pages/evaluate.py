@@ -9,7 +9,7 @@ import streamlit as st
 from viz_app import resources
 from viz_app.app_pages.dataset_charts import show_charts
 from viz_app.app_pages.dataset_choice import survey
-from viz_app.app_pages.dataset_gallery import go_on, show_gallery_card
+from viz_app.app_pages.dataset_gallery import show_gallery_card
 from viz_app.app_pages.dataset_run import choose_run, show_progress
 from viz_app.app_pages.dataset_shown import ShownRun, read_run
 from viz_app.app_pages.evaluate_cells import show_cell
@@ -36,7 +36,6 @@ One run over the data set answers:
 
 def render(scene: Scene | None) -> None:
     """Draw the page; it is about no single image, so it opens without one, too."""
-    go_on()
     name = choose_run(scene)
     if name is None:
         with st.container(border=True):
@@ -62,7 +61,7 @@ def _evaluation(run: ShownRun) -> Evaluation | None:
 def _result(run: ShownRun, evaluation: Evaluation, scene: Scene | None) -> None:
     show_numbers(run, evaluation)
     if run.summary.caution:
-        st.warning(run.summary.caution, icon=":material/warning:")
+        st.warning(literal(run.summary.caution), icon=":material/warning:")
     if evaluation.objects == 0:
         images = plural(run.summary.images, "image")
         st.info(

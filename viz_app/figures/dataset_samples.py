@@ -14,7 +14,6 @@ import torch
 from viz_app.figures.gallery import Card, boxed_window
 from viz_app.figures.palette import DARK_HALO, LIGHT_HALO, category_color, text_on
 from viz_app.figures.picture import BoxGroup
-from viz_app.figures.words import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,8 +102,3 @@ def legend_groups(samples: Sequence[DataSample], categories: Sequence[str]) -> l
 def name_of(categories: Sequence[str], label: int) -> str:
     """The name of a label; its number where there is no such name."""
     return categories[label] if 0 < label < len(categories) else f"category {label}"
-
-
-def counted_words(samples: Sequence[DataSample]) -> str:
-    """How many objects some samples hold, such as `12 objects`."""
-    return plural(sum(len(sample.truth) for sample in samples), "object")

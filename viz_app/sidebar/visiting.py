@@ -16,18 +16,20 @@ MOST_VISITED = 8
 _VISITED, _WANTED = "visited images", "wanted image"
 
 
-def visit(key: str, selected: Selected | None) -> None:
-    """Look at an image of a data set from the next run of the script on.
+def visit(key: str, selected: Selected | None, page: str = "full_network") -> None:
+    """In a callback: look at an image of a data set, on a page of Inspect.
 
     Args:
         key: see `viz_app.dataset_scenes`.
         selected: what is looked at closely on it.
+        page: name of the page.
     """
     state.forget_notices()
     state.remember(_WANTED, key)
     _keep(key)
     state.choose(replace(state.choice(), image=key, asked=None))
     state.select(selected)
+    state.go_to(page)
 
 
 def visited_images() -> tuple[ImageChoice, ...]:
