@@ -14,6 +14,7 @@ from torch import Tensor
 
 from detector.models.losses import LossWeights
 from detector.models.pyramid import LOSS_NAMES
+from detector.training.freezing import Freeze
 from detector.training.loading import BatchOrder, training_loader
 from detector.training.metrics_log import StepReport
 from detector.training.module import NotFiniteError, UnreadableImageError, weighted_total
@@ -151,6 +152,19 @@ def test_a_frozen_backbone_rests_with_its_statistics_until_its_epoch_comes(tmp_p
         for name in first
         if name.startswith("backbone.fpn.") and "weight" in name
     )
+
+
+@pytest.mark.parametrize("until", [1, None])
+def test_a_feature_pyramid_without_learning_does_not_rest_with_its_body(
+    until: int | None, tmp_path: Path
+) -> None:
+    config, ends = with_recipe(unfreeze_epoch=until), Frozen()
+    module = module_of(config, freeze=Freeze(until, body_only=True))
+    before = weights(module)
+    train(module, ends, folder=tmp_path)
+    assert same(before, ends.after[0], "backbone.body.")
+    assert not same(before, ends.after[0], "backbone.fpn.")
+    assert same(before, ends.after[-1], "backbone.body.") is (until is None)
 
 
 def test_a_backbone_that_never_learns_is_left_to_no_optimizer(tmp_path: Path) -> None:

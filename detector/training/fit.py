@@ -10,6 +10,7 @@ import torch
 from detector.data.datasets import open_dataset
 from detector.judging.training_fitness import training_problems
 from detector.training.building import build_model, check_teachable, starts_at_random
+from detector.training.config import PYRAMID_FROM_SCRATCH
 from detector.training.config_file import write_config
 from detector.training.freezing import Freeze
 from detector.training.keeping import at_work
@@ -109,7 +110,8 @@ def _datasets(config: RunConfig) -> tuple[Any, Any]:
 def _freeze(config: RunConfig) -> Freeze:
     until = config.recipe.unfreeze_epoch
     if not starts_at_random(config.model) or until == 0:
-        return Freeze(until)
+        # Only the body of such a detector has learned something: on ImageNet.
+        return Freeze(until, body_only=config.model.source == PYRAMID_FROM_SCRATCH)
     if until is None:
         raise ValueError("recipe.unfreeze_epoch is null, and the backbone has random weights: set it to 0")
     LOG.info("the backbone has random weights, so it is trained from the first epoch")

@@ -68,9 +68,10 @@ class TrainingModule(LightningModule):
         self.last_step: StepReport | None = None
         self._anchors = list(self.model.rpn.anchor_generator.cell_anchors)
         self._seen: tuple[Tensor, tuple[int, ...]] | None = None
+        self._resting = freeze.part(self.model)
         if freeze.until is None:
-            self.model.backbone.requires_grad_(False)
-        self._thawable = [one for one in self.model.backbone.parameters() if one.requires_grad]
+            self._resting.requires_grad_(False)
+        self._thawable = [one for one in self._resting.parameters() if one.requires_grad]
 
     @cached_property
     def order(self) -> BatchOrder:
@@ -106,7 +107,7 @@ class TrainingModule(LightningModule):
             parameter.requires_grad_(not frozen)
         self.model.train()
         if frozen:
-            self.model.backbone.eval()
+            self._resting.eval()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The weighted loss of a batch. Samplers and dropout draw from a state that the step alone decides.

@@ -49,10 +49,12 @@ def scenes(config: RunConfig = RUN, length: int = 8) -> TrainingImages:
     return TrainingImages(dataset, config.data.augmentation, seed=config.seed)
 
 
-def module_of(config: RunConfig = RUN, images: TrainingImages | None = None) -> TrainingModule:
+def module_of(
+    config: RunConfig = RUN, images: TrainingImages | None = None, freeze: Freeze | None = None
+) -> TrainingModule:
     detector = build_model(config.model, ShapesDataset.categories, seed=config.seed)
-    until = config.recipe.unfreeze_epoch
-    return TrainingModule(detector, config, images or scenes(config), Freeze(until))
+    freeze = freeze or Freeze(config.recipe.unfreeze_epoch)
+    return TrainingModule(detector, config, images or scenes(config), freeze)
 
 
 def train(
