@@ -97,6 +97,7 @@ def test_cocos_ids_are_kept(tmp_path: Path) -> None:
     folder = coco_folder(tmp_path / "a", {"a.png": [(1, 2, 3, 4)], "b.png": [(0.1, 0.2, 9.7, 5.5)]})
     document = json.loads((folder / "annotations.json").read_text())
     document["annotations"][0]["id"], document["annotations"][1]["id"] = 812, 77
+    document["annotations"][0]["area"] = 7.25  # of a mask: COCO's sizes go by it
     (folder / "annotations.json").write_text(json.dumps(document))
     done = convert(open_dataset(folder), "coco", tmp_path / "b")
     back = open_dataset(done.folder)
@@ -104,6 +105,7 @@ def test_cocos_ids_are_kept(tmp_path: Path) -> None:
     assert back.category_ids == (5,)
     assert [back[index][1]["ids"].tolist() for index in range(2)] == [[812], [77]]
     written = json.loads((done.folder / "annotations.json").read_text())["annotations"]
+    assert [one["area"] for one in written] == [7.25, pytest.approx(9.7 * 5.5)]
     assert written[1]["bbox"] == [0.1, 0.2, 9.7, 5.5], "no noise of floats"
     assert any("segmentations" in note for note in done.notes)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from detector.data.ground_truth import GroundTruth
@@ -112,16 +113,14 @@ class AnnotatedFiles(Dataset[Sample]):
         if image.size is not None and image.size != size:
             raise ValueError(other_size(image, size))
         truth = _truth(image)
-        target = {
+        return pixels, {
             "boxes": as_boxes(truth.boxes, size),
             "labels": truth.labels,
             "image_id": image.id,
             "ids": truth.ids,
             "iscrowd": truth.crowd,
+            **told_areas(image),
         }
-        if any(thing.area is not None for thing in image.objects):
-            target["area"] = torch.tensor([_area(thing) for thing in image.objects], dtype=torch.float64)
-        return pixels, target
 
     @property
     def labels_used(self) -> frozenset[int]:
@@ -160,6 +159,13 @@ def _truth(image: AnnotatedImage) -> GroundTruth:
         torch.tensor([thing.ignored for thing in objects], dtype=torch.bool),
         torch.tensor([thing.id for thing in objects], dtype=torch.int64),
     )
+
+
+def told_areas(image: AnnotatedImage) -> dict[str, Tensor]:
+    """`area` of a target, float64 [G] in square pixels; nothing where the annotations tell no area."""
+    if all(thing.area is None for thing in image.objects):
+        return {}
+    return {"area": torch.tensor([_area(thing) for thing in image.objects], dtype=torch.float64)}
 
 
 def _area(thing: AnnotatedObject) -> float:

@@ -120,5 +120,6 @@ def _described(entry: Entry, row: int) -> dict[str, Any]:
     x1, y1, x2, y2 = entry.target["boxes"][row].tolist()
     extras = {key: round(float(entry.target[key][row]), 4) for key in EXTRAS if key in entry.target}
     width, height = round(x2 - x1, 9), round(y2 - y1, 9)
-    crowd = int(entry.crowd[row])
-    return {"bbox": [x1, y1, width, height], "area": round(width * height, 9), "iscrowd": crowd, **extras}
+    told = entry.target.get("area")
+    area = round(width * height, 9) if told is None else float(told[row])
+    return {"bbox": [x1, y1, width, height], "area": area, "iscrowd": int(entry.crowd[row]), **extras}

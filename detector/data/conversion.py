@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from PIL import Image
 
-from detector.data.annotated import AnnotatedFiles, other_size
+from detector.data.annotated import AnnotatedFiles, other_size, told_areas
 from detector.data.coco import CocoDataset
 from detector.data.coco_export import document_of
 from detector.data.converted import Entry, file_names
@@ -105,6 +105,7 @@ def _entry(dataset: AnnotatedImages, index: int, path: Path) -> Entry:
         "iscrowd": torch.tensor([thing.ignored for thing in things], dtype=torch.bool),
         "ids": torch.tensor([thing.id for thing in things], dtype=torch.int64),
         "image_id": image.id,
+        **told_areas(image),
     }
     if isinstance(dataset, VocDataset):
         target["difficult"] = target["iscrowd"]
@@ -122,10 +123,8 @@ def _notes(dataset: AnnotatedImages, kind: Kind, entries: list[Entry]) -> list[s
             f"{turned:,} images carry an EXIF orientation; their boxes are for the image as it is shown upright"
         )
     if isinstance(dataset, CocoDataset):
-        lost = "segmentations and keypoints are left out, and areas are those of the boxes"
-        notes.append(
-            lost if kind is Kind.COCO else f"{WORDS[kind]} have no annotation ids; {lost.split(',')[0]}"
-        )
+        lost = "segmentations and keypoints are left out"
+        notes.append(lost if kind is Kind.COCO else f"{WORDS[kind]} have no annotation ids or areas; {lost}")
     return notes
 
 
