@@ -17,6 +17,7 @@ import numpy as np
 from pycocotools import mask
 
 from detector.explaining.matching import inclusive
+from detector.judging.coco_metrics import xywh
 from detector.judging.coco_numbers import IOUS
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def overlaps_of(found: Sequence[Found], truth: Sequence[Truth]) -> np.ndarray:
     """pycocotools' IoU, float64 [M, G]; of a crowd region the share of the detection that lies in it."""
     if not found or not truth:
         return np.zeros((len(found), len(truth)))
-    boxes, others = ([_xywh(one.box) for one in part] for part in (found, truth))
+    boxes, others = ([xywh(one.box) for one in part] for part in (found, truth))
     iou: Any = mask.iou  # its types know masks only
     return np.asarray(iou(boxes, others, [int(one.crowd) for one in truth]))
 
@@ -134,8 +135,3 @@ def _by_label(boxes: Sequence[Found] | Sequence[Truth]) -> dict[int, list]:
     for one in boxes:
         parts[one.label].append(one)
     return parts
-
-
-def _xywh(box: tuple[float, float, float, float]) -> list[float]:
-    x1, y1, x2, y2 = box
-    return [x1, y1, x2 - x1, y2 - y1]

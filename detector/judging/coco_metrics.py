@@ -20,7 +20,7 @@ from pycocotools.cocoeval import COCOeval
 from detector.judging.summary import CocoScores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from detector.judging.rows import Found, Truth
 
@@ -127,7 +127,7 @@ def coco_annotations(images: Sequence[ImageBoxes]) -> Iterator[dict[str, Any]]:
                 "image_id": image.image,
                 "category_id": one.label,
                 "iscrowd": int(one.crowd),
-                "bbox": _xywh(one.box),
+                "bbox": xywh(one.box),
                 "area": one.area,
             }
 
@@ -139,12 +139,30 @@ def coco_results(images: Sequence[ImageBoxes]) -> Iterator[dict[str, Any]]:
             yield {
                 "image_id": image.image,
                 "category_id": one.label,
-                "bbox": _xywh(one.box),
+                "bbox": xywh(one.box),
                 "score": one.score,
             }
 
 
-def _xywh(box: tuple[float, float, float, float]) -> list[float]:
+def coco_contents(images: Sequence[ImageBoxes], labels: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the two COCO objects of an evaluation hold, truth and detections, without a file between.
+
+    Args:
+        images: objects and detections.
+        labels: K-1, the number of categories.
+    """
+    categories = [{"id": label, "name": str(label)} for label in range(1, labels + 1)]
+    shared = {"images": [{"id": image.image} for image in images], "categories": categories}
+    results = [
+        # What `loadRes` adds; that of pycocotools refuses an empty list, and no detection is a result, too.
+        {**one, "id": k, "area": one["bbox"][2] * one["bbox"][3], "iscrowd": 0}
+        for k, one in enumerate(coco_results(images), start=1)
+    ]
+    return {**shared, "annotations": list(coco_annotations(images))}, {**shared, "annotations": results}
+
+
+def xywh(box: tuple[float, float, float, float]) -> list[float]:
+    """A box xyxy as COCO writes it: `[x, y, width, height]`."""
     x1, y1, x2, y2 = box
     return [x1, y1, x2 - x1, y2 - y1]
 
@@ -152,16 +170,8 @@ def _xywh(box: tuple[float, float, float, float]) -> list[float]:
 def _prepared(images: Sequence[ImageBoxes], labels: int) -> Any:  # noqa: ANN401
     truth: Any = COCO()
     found: Any = COCO()
-    categories = [{"id": label, "name": str(label)} for label in range(1, labels + 1)]
-    numbers = [{"id": image.image} for image in images]
-    annotations = list(coco_annotations(images))
-    results: list[Mapping[str, Any]] = [
-        # What `loadRes` adds; it refuses an empty list, and no detection at all is a result, too.
-        {**one, "id": k, "area": one["bbox"][2] * one["bbox"][3], "iscrowd": 0}
-        for k, one in enumerate(coco_results(images), start=1)
-    ]
-    for coco, entries in ((truth, annotations), (found, results)):
-        coco.dataset = {"images": numbers, "categories": categories, "annotations": entries}
+    for coco, content in zip((truth, found), coco_contents(images, labels), strict=True):
+        coco.dataset = content
         _quietly(coco.createIndex)
     judge: Any = COCOeval(truth, found, "bbox")
     # pycocotools leaves out categories and images that the truth does not name: here it names all.

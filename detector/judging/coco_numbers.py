@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
-from detector.judging.coco_metrics import coco_annotations, coco_results
+from detector.judging.coco_metrics import coco_contents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,17 +66,7 @@ def coco_numbers(images: Sequence[ImageBoxes], labels: int) -> CocoNumbers:
 
 
 def _judge(images: Sequence[ImageBoxes], labels: int) -> Any:  # noqa: ANN401 - it has no types
-    categories = [{"id": label, "name": str(label)} for label in range(1, labels + 1)]
-    numbers = [{"id": image.image} for image in images]
-    # What `loadRes` would add.
-    results = [
-        {**one, "id": k, "area": one["bbox"][2] * one["bbox"][3], "iscrowd": 0}
-        for k, one in enumerate(coco_results(images), start=1)
-    ]
-    truth, found = (
-        COCO({"images": numbers, "categories": categories, "annotations": entries})
-        for entries in (list(coco_annotations(images)), results)
-    )
+    truth, found = map(COCO, coco_contents(images, labels))
     judge: Any = COCOeval_faster(truth, found, "bbox")
     judge.params.catIds = list(range(1, labels + 1))
     return judge
