@@ -12,11 +12,11 @@ from detector.explaining.survival import one_object
 from detector.tracing.capture import STAGES
 from detector.tracing.thresholds import Thresholds
 from viz_app import resources, state
+from viz_app.detector_spec import DetectorSpec
 from viz_app.downloads import clear_tables, offer_trace
 from viz_app.links import DEFAULT_MODEL
 from viz_app.problems import recorded_words, show_notice, show_problem
 from viz_app.recorded import replay_as_recorded
-from viz_app.resources import DetectorSpec
 from viz_app.scene import Scene
 from viz_app.scenes import ImageChoice
 from viz_app.sidebar.asking import ask_for_words

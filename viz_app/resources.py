@@ -1,13 +1,13 @@
 """Detectors, which sessions share, and captured images, of each session its own: all that Streamlit caches.
 
-Every cache is keyed on text that names the exact content (SHA-256 of bytes, settings), never on a tensor:
-Streamlit samples large arrays when it hashes them, and two images could meet.
+Every cache is keyed on text that names the exact content (SHA-256 of bytes, settings, of files on disk when they
+were written and how long they are), never on a tensor: Streamlit samples large arrays when it hashes them, and two
+images could meet.
 """
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from detector import Replayer, capture
 from detector.data.datasets import open_dataset
 from detector.data.images import read_image
 from detector.judging.parts import part_files
-from detector.models.zoo import detector_names, load_detector
+from detector.models.zoo import load_detector
 from detector.tracing.trace_file import parse_trace
 from viz_app.dataset_scenes import annotations_written, item_choice
 from viz_app.jobs.job import written
@@ -25,7 +25,6 @@ from viz_app.jobs.kept_reports import KeptReports
 from viz_app.loading import load_named
 from viz_app.memory import trim_soon
 from viz_app.scenes import ImageChoice, bundled_scenes
-from viz_app.sidebar.file_words import FileWords
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,53 +37,13 @@ if TYPE_CHECKING:
     from detector.judging.evaluation_records import Evaluation
     from detector.judging.object_shapes import ObjectShapes
     from detector.models.detector import Detector
+    from viz_app.detector_spec import DetectorSpec
 
 # A captured image holds its feature maps: 200 MB for a ResNet-50 on a large photo, 10 MB for a bundled scene.
 MOST_TRACES = 4
 MOST_DETECTORS = 3
 MOST_DATASETS = 3
 MOST_ITEMS = 60  # a file, or the bytes of a small one
-
-
-@dataclass(frozen=True, slots=True)
-class DetectorSpec:
-    """A detector that can be looked at.
-
-    Args:
-        source: what `load_detector` takes, or the file name of an uploaded checkpoint.
-        weights: `DEFAULT`, or None.
-        data: bytes of an uploaded checkpoint.
-        sha256: their digest.
-        words: what was said of a checkpoint that does not say it itself.
-    """
-
-    source: str
-    weights: str | None = None
-    data: bytes | None = field(default=None, repr=False, compare=False)
-    sha256: str = ""
-    words: FileWords = field(default_factory=FileWords)
-
-    @property
-    def key(self) -> str:
-        """Tells one content from another."""
-        said = self.words.said()
-        return "|".join((self.file, self.weights or "", repr(said) if said else ""))
-
-    @property
-    def file(self) -> str:
-        """The file, whatever was said of it; one that was written again is another."""
-        return f"{self.source}|{self.sha256 or self._written()}"
-
-    @property
-    def is_checkpoint(self) -> bool:
-        """Whether it is a file that somebody brought."""
-        return self.data is not None or self.source not in detector_names()
-
-    def _written(self) -> str:
-        if not Path(self.source).is_file():
-            return ""
-        status = Path(self.source).stat()
-        return f"{status.st_mtime_ns}|{status.st_size}"
 
 
 def detector(spec: DetectorSpec) -> Detector:

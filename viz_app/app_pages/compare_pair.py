@@ -13,12 +13,12 @@ from viz_app.app_pages.dataset_choice import look_at
 from viz_app.app_pages.dataset_gallery import open_image
 from viz_app.app_pages.parts import show_picture
 from viz_app.components.ladder import show_ladder
+from viz_app.detector_spec import DetectorSpec
 from viz_app.figures.ladder import ladder_rows
 from viz_app.figures.ladder_html import ladder_html
 from viz_app.figures.side_by_side import outcome_groups, seen_of_compared
 from viz_app.links import Selected
 from viz_app.problems import as_sentence, literal
-from viz_app.resources import DetectorSpec
 from viz_app.sidebar.file_words import FileWords
 
 if TYPE_CHECKING:

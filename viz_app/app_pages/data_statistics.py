@@ -24,7 +24,7 @@ from viz_app.problems import as_sentence, literal
 if TYPE_CHECKING:
     from detector.judging.object_shapes import ObjectShapes
     from viz_app.app_pages.data_shown import ShownData
-    from viz_app.resources import DetectorSpec
+    from viz_app.detector_spec import DetectorSpec
 
 NEAR = 0.5
 

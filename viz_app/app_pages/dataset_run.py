@@ -17,7 +17,7 @@ from viz_app.figures.words import plural
 from viz_app.jobs import processes as jobs
 from viz_app.jobs.job import Job, short_name
 from viz_app.jobs.processes import JobState, Progress
-from viz_app.jobs.workspace import checkpoint_path, diagnosis_folder, diagnosis_names, keep_checkpoint
+from viz_app.jobs.workspace import diagnosis_folder, diagnosis_names
 from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:
@@ -166,10 +166,9 @@ def _job(scene: Scene | None, source: str, limit: int | None) -> Job | None:
         return None
     # Of an opened trace the sliders are the trace's own.
     changed = state.choice().thresholds if scene is not None and scene.model is not None else ()
-    model = spec.source if spec.data is None else str(checkpoint_path(spec.source, spec.sha256))
     whole = limit is None or limit >= len(dataset)
     return Job(
-        source, model, spec.weights, spec.words.said(), changed, None if whole else limit,
+        source, spec.kept_source, spec.weights, spec.words.said(), changed, None if whole else limit,
         files_written(source, spec.source),
     )  # fmt: skip
 
@@ -185,10 +184,8 @@ def _say_what(job: Job) -> None:
 def _keep_upload(job: Job) -> None:
     """An uploaded checkpoint becomes a file: the process that diagnoses cannot see the session."""
     spec = shown_detector()
-    if spec is not None and spec.data is not None:
-        path = checkpoint_path(spec.source, spec.sha256)
-        if job.model == str(path):
-            keep_checkpoint(path, spec.data)
+    if spec is not None and job.model == spec.kept_source:
+        spec.keep()
 
 
 def _keep_limit() -> None:

@@ -12,7 +12,7 @@ from viz_app import resources
 from viz_app.app_pages.dataset_choice import look_at, survey
 from viz_app.controls import shown_detector
 from viz_app.jobs.processes import job_of
-from viz_app.jobs.workspace import checkpoint_path, diagnosis_folder
+from viz_app.jobs.workspace import diagnosis_folder
 from viz_app.problems import as_sentence, literal
 from viz_app.survey import Part
 
@@ -66,8 +66,8 @@ class ShownRun:
         spec = shown_detector()
         if spec is None or self.job is None:
             return False
-        model = spec.source if spec.data is None else str(checkpoint_path(spec.source, spec.sha256))
-        return (model, spec.weights, spec.words.said()) == (self.job.model, self.job.weights, self.job.words)
+        shown = spec.kept_source, spec.weights, spec.words.said()
+        return shown == (self.job.model, self.job.weights, self.job.words)
 
 
 def read_run(name: str) -> ShownRun | None:

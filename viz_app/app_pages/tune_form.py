@@ -21,11 +21,11 @@ from viz_app.controls import shown_detector
 from viz_app.figures.remedy_words import FIELD_WORDS
 from viz_app.figures.study import words_of
 from viz_app.jobs.job import short_name
-from viz_app.jobs.workspace import checkpoint_path, is_name, keep_checkpoint, runs_folder
+from viz_app.jobs.workspace import is_name, runs_folder
 from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:
-    from viz_app.resources import DetectorSpec
+    from viz_app.detector_spec import DetectorSpec
 
 KINDS = {"thresholds": "Thresholds", "training": "Training"}
 CHOSEN = "tune.study"
@@ -165,7 +165,7 @@ def _begin(
             spec = _kept(shown_detector())
             config = StudyConfig(
                 name, "thresholds", parameters, objectives, trials,
-                dataset=subject, model=model_of(spec), weights=_weights(spec),
+                dataset=subject, model=spec.kept_source, weights=_weights(spec),
             )  # fmt: skip
         start(config, workers)
     except (OSError, ValueError) as problem:
@@ -175,17 +175,11 @@ def _begin(
     state.set_widget(CHOSEN, name)
 
 
-def model_of(spec: DetectorSpec) -> str:
-    """What the workers load; an uploaded checkpoint is a file for them: they cannot see the session."""
-    return spec.source if spec.data is None else str(checkpoint_path(spec.source, spec.sha256))
-
-
 def _kept(spec: DetectorSpec | None) -> DetectorSpec:
     """The detector, once an uploaded one is a file."""
     if spec is None:
         raise ValueError("the sidebar shows no detector")
-    if spec.data is not None:
-        keep_checkpoint(checkpoint_path(spec.source, spec.sha256), spec.data)
+    spec.keep()
     return spec
 
 

@@ -9,7 +9,6 @@ import streamlit as st
 
 from detector.training.tuning_results import BEST_CONFIG
 from viz_app.app_pages.charts import show_chart
-from viz_app.app_pages.tune_form import model_of
 from viz_app.controls import shown_detector
 from viz_app.figures import study as figures
 from viz_app.figures.remedy_words import FIELD_WORDS, number_words
@@ -172,7 +171,7 @@ def _figure(view: StudyView, chosen: str) -> go.Figure | None:
 
 def _apply_button(view: StudyView, scene: Scene | None) -> None:
     wanted, spec = view.best_thresholds, shown_detector()
-    fits = spec is not None and model_of(spec) == view.config.model
+    fits = spec is not None and spec.kept_source == view.config.model
     changed = None if scene is None or wanted is None else scene.replay.thresholds.replace(**wanted)
     st.button(
         "Apply to the sliders", key="tune.apply", icon=":material/check:", width="stretch",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from viz_app.resources import DetectorSpec
+    from viz_app.detector_spec import DetectorSpec
 
 _TROUBLE = "words refused"
 # Their names differ behind the end of a sidebar's field; the models differ in the size of their input alone.

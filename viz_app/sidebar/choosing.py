@@ -12,10 +12,10 @@ from detector.data.images import read_image
 from detector.models.families import TORCHVISION_NAMES
 from detector.tracing.trace_file import parse_trace
 from viz_app import resources, state
+from viz_app.detector_spec import DetectorSpec
 from viz_app.figures.words import plural
 from viz_app.links import DEFAULT_MODEL
 from viz_app.problems import as_sentence, show_problem
-from viz_app.resources import DetectorSpec
 from viz_app.scenes import ImageChoice, digest
 from viz_app.sidebar.visiting import take_wanted, visited_images
 

@@ -11,7 +11,7 @@ from detector.models.zoo import download
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from viz_app.resources import DetectorSpec
+    from viz_app.detector_spec import DetectorSpec
 
 
 def fetch(spec: DetectorSpec, box: DeltaGenerator) -> None:

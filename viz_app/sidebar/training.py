@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -10,17 +11,16 @@ import streamlit as st
 from viz_app import resources, state
 from viz_app.controls import shown_detector
 from viz_app.jobs.job import short_name
-from viz_app.jobs.workspace import checkpoint_path, keep_checkpoint
+from viz_app.jobs.workspace import checkpoint_path
 from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from streamlit.delta_generator import DeltaGenerator
 
     from detector.training.config import RunConfig
-    from viz_app.resources import DetectorSpec
+    from viz_app.detector_spec import DetectorSpec
 
 _OPEN, _FROM, _NAME = "train open", "train.from", "train.name"
 _LAUNCHED, _ANCHORS_FIRST = "train launches", "train anchors first"
@@ -120,7 +120,7 @@ def _path_of(spec: DetectorSpec) -> Path | None:
     """Where a detector is kept for a process that cannot see the session; None where its source is enough."""
     if spec.words.said():
         return checkpoint_path(f"{short_name(spec.source)}.safetensors", _digest(spec.key))
-    return None if spec.data is None else checkpoint_path(spec.source, spec.sha256)
+    return None if spec.data is None else Path(spec.kept_source)
 
 
 def _launch_row(config: RunConfig | None, model: str) -> None:
@@ -174,8 +174,8 @@ def _keep(spec: DetectorSpec | None, config: RunConfig) -> None:
         detector = resources.detector(spec)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_checkpoint(path, detector.model, categories=detector.categories)
-    elif spec.data is not None:
-        keep_checkpoint(path, spec.data)
+    else:
+        spec.keep()
 
 
 def _digest(text: str) -> str:
