@@ -10,6 +10,9 @@ import torchvision.models.detection as zoo
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.keypoint_rcnn import KeypointRCNNHeads, KeypointRCNNPredictor
+from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 
 from detector import Detector, GroundTruth
@@ -18,6 +21,7 @@ from detector.models.pyramid import PyramidConfig, build_pyramid
 from detector.models.pyramid_heads import PyramidRoIHeads
 
 PYRAMIDS = ("pyramid_best_class", "pyramid_per_class")
+CLASSES = 6
 ARCHITECTURES = (*TORCHVISION_NAMES, *PYRAMIDS)
 
 
@@ -27,14 +31,16 @@ def build_detector(name: str, seed: int = 0) -> Detector:
         torch.manual_seed(seed)
         if name in PYRAMIDS:
             config = PyramidConfig(
-                num_classes=6, body="small", channels=16, hidden=24, min_size=128, max_size=192,
+                num_classes=CLASSES, body="small", channels=16, hidden=24, min_size=128, max_size=192,
                 detection_rule=name.removeprefix("pyramid_"),
             )  # fmt: skip
             model: FasterRCNN = build_pyramid(config)
         else:
             model = getattr(zoo, name)(
-                weights=None, weights_backbone=None, num_classes=6, min_size=128, max_size=192
+                weights=None, weights_backbone=None, num_classes=CLASSES, min_size=128, max_size=192
             )
+            if "resnet50" in name:
+                narrow_heads(model)
             calibrate_norms(model)
         spread_outputs(model)
     return Detector.wrap(model.eval(), name=name)
@@ -44,6 +50,27 @@ def build_detector(name: str, seed: int = 0) -> Detector:
 def shared_detector(name: str) -> Detector:
     """One instance per worker, for tests that only look."""
     return build_detector(name)
+
+
+def narrow_heads(model: FasterRCNN) -> None:
+    """torchvision's own heads with fewer channels, layer for layer otherwise.
+
+    At full width a thousand RoIs cost many times what the backbone does. (The MobileNets, whose images are left
+    with few RoIs, keep their width.)
+    """
+    heads: Any = model.roi_heads
+    if isinstance(heads.box_head, TwoMLPHead):
+        heads.box_head = TwoMLPHead(256 * 7**2, 128)
+    else:
+        heads.box_head = FastRCNNConvFCHead((256, 7, 7), [16] * 4, [128], norm_layer=nn.BatchNorm2d)
+    heads.box_predictor = FastRCNNPredictor(128, CLASSES)
+    if heads.has_mask():
+        norms = any(isinstance(module, nn.BatchNorm2d) for module in heads.mask_head.modules())
+        heads.mask_head = MaskRCNNHeads(256, [16] * 4, 1, norm_layer=nn.BatchNorm2d if norms else None)
+        heads.mask_predictor = MaskRCNNPredictor(16, 16, CLASSES)
+    if heads.has_keypoint():
+        heads.keypoint_head = KeypointRCNNHeads(256, [16] * 8)
+        heads.keypoint_predictor = KeypointRCNNPredictor(16, 17)
 
 
 def calibrate_norms(model: FasterRCNN) -> None:
