@@ -40,7 +40,7 @@ def badge(page: Page) -> Locator:
 def test_a_run_of_one_epoch_is_watched_to_its_end_and_opened_in_inspect(page: Page, app_url: str) -> None:
     open_app(page, f"{app_url}/train")
     launch(page, "one", "shapes:64:1", 1)
-    expect(badge(page)).to_have_text(re.compile("queued|running"), timeout=PATIENCE_MS)
+    expect(badge(page)).to_have_text(re.compile("starting|running"), timeout=PATIENCE_MS)
     page.reload()  # what is known of it lies in its folder
     expect(badge(page)).to_have_text("done", timeout=PATIENCE_MS)
     wait_until_idle(page)

@@ -70,7 +70,10 @@ def test_a_run_is_shown_with_its_curves_its_probes_and_what_it_sampled(place: Pa
     assert [
         button.key for button in app.main.button if str(button.key) in ("train.stop", "train.resume")
     ] == []
-    look(app, PROBES)
+    assert "Probe images, after epoch 2" in shown(app) and "objects found" in shown(app)
+    assert "epoch 2, step 6: AP" in app.main.code[0].value
+    app.button(key=f"train.to.{PROBES}").click()
+    calm(app.run())
     assert list(app.select_slider[0].options) == ["start", "1", "2"]
     assert "after epoch 2" in shown(app) and "How far each object came" in shown(app)
     app.select_slider[0].set_value(-1)

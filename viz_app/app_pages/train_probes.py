@@ -82,13 +82,14 @@ def _choose(name: str, epochs: tuple[int, ...], images: tuple[int, ...]) -> tupl
     if len(epochs) == 1:
         right.caption(f"Traced so far: {_after(epochs[0])}.")
         return int(image or 0), layer, epochs[0]
-    kept = state.widget(key)
-    if kept not in epochs:
-        state.set_widget(key, state.remembered(key, epochs[-1]))
-    if state.widget(key) not in epochs:
-        state.set_widget(key, epochs[-1])
+    # The widget's own value goes while another view is looked at.
+    kept, newest = state.remembered(key, (epochs[-1], epochs[-1]))
+    stood = state.widget(key) if state.widget(key) in epochs else kept
+    at = epochs[-1] if stood == newest or stood not in epochs else stood  # at the end it follows the run
+    if state.widget(key) != at:
+        state.set_widget(key, at)
     epoch = right.select_slider("After epoch", epochs, key=key, format_func=epoch_name)
-    state.remember(key, epoch)
+    state.remember(key, (epoch, epochs[-1]))
     return int(image or 0), layer, int(epoch)
 
 

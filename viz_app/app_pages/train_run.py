@@ -15,6 +15,7 @@ from detector.training.run_status import RunState
 from viz_app import state
 from viz_app.app_pages.train_curves import show_curves
 from viz_app.app_pages.train_log import show_log
+from viz_app.app_pages.train_now import show_now
 from viz_app.app_pages.train_runs import state_words
 from viz_app.app_pages.train_shown import (
     CURVES,
@@ -85,6 +86,7 @@ def _show(name: str, view: str, mark: Mark) -> None:
         st.rerun()
     if view == CURVES:
         show_curves(name)
+        show_now(run)
     elif view == LOG:
         show_log(run)
 

@@ -14,6 +14,7 @@ from detector.training.run_status import RunState
 from viz_app import state
 from viz_app.app_pages.train_shown import MOST_OVERLAID, config_of_run, measured, tick, ticked
 from viz_app.jobs.job import short_name
+from viz_app.jobs.slots import WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +71,8 @@ def state_words(run: Run) -> str:
     """How a run stands, in a word or two."""
     if run.status is None:
         return "✗ unreadable" if run.problem else "not begun"
+    if run.status.state is RunState.QUEUED and run.status.phase != WAITING:
+        return "… starting"
     return _STATES[run.status.state]
 
 
@@ -84,7 +87,7 @@ def _row(run: Run, shown: bool) -> dict[str, str | float]:
         "": "●" if shown else "",
         "run": run.name,
         "state": state_words(run),
-        "done": min(done, 1.0),
+        "done": round(min(done, 1.0), 2),
         "epochs": "" if status is None else f"{_epochs_done(run)} of {status.epochs}",
         "AP": "" if best is None or best.AP is None else f"{best.AP:.3f}",
         "time left": "" if left is None else duration(left),

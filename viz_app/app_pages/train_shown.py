@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from detector.training.config import RunConfig
     from detector.training.run_directory import Run
+    from detector.training.run_status import RunStatus
 
 CURVES, PROBES, XRAY, LOG = "Curves", "Time machine", "X-ray", "Log and settings"
 VIEWS = (CURVES, PROBES, XRAY, LOG)
@@ -37,12 +38,12 @@ class Mark:
     """How things stood when the page was drawn; once it is another one, the page is drawn anew.
 
     Args:
-        runs: name, state and epoch of each run.
+        runs: name, state and epoch of each run, and how many twentieths of it are done.
         epochs: of the shown run, how many were validated.
         restarts: of the shown run, how often it began its rows anew.
     """
 
-    runs: tuple[tuple[str, str, int], ...]
+    runs: tuple[tuple[str, str, int, int], ...]
     epochs: int
     restarts: int
 
@@ -53,10 +54,16 @@ def mark_of(name: str, runs: Sequence[Run] | None = None) -> Mark:
     reader = measured(name)
     reader.new()
     states = tuple(
-        (run.name, run.status.state.value, run.status.epoch) if run.status else (run.name, "", 0)
+        (run.name, run.status.state.value, run.status.epoch, _twentieths(run.status))
+        if run.status
+        else (run.name, "", 0, 0)
         for run in known
     )
     return Mark(states, len(reader.epochs), reader.restarts)
+
+
+def _twentieths(status: RunStatus) -> int:
+    return 20 * status.step // status.steps if status.steps else 0
 
 
 def shown_run(runs: Sequence[Run]) -> Run:

@@ -31,6 +31,17 @@ _STEP, _IMAGE, _STAGE, _KINDS = "train.step", "train.batch_image", "train.stage"
 _ANCHORS, _ROIS = "RPN: anchors", "second stage: RoIs"
 _ANCHOR_KINDS: tuple[SampleKind, ...] = ("positives", "targets", "negatives", "rescued")
 _ROI_KINDS = ("positives", "negatives", "added objects", "predicted")
+_COLUMNS = {
+    "anchors fit": st.column_config.NumberColumn(
+        "fit", help="Anchors that match it well enough to be positives of the RPN.", width="small"
+    ),
+    "anchors drawn": st.column_config.NumberColumn(
+        "drawn", help="How many of these the step drew: the RPN learns the object from them.", width="small"
+    ),
+    "RoIs drawn": st.column_config.NumberColumn(
+        "RoIs", help="Proposals on it that the second stage learns from in this step.", width="small"
+    ),
+}
 _NONE = (
     "No batch was kept of this run. “X-ray every … steps” in the Train panel, under Record (`--trace_every` on the "
     "command line), keeps one now and then."
@@ -77,7 +88,9 @@ def _xray(name: str, folder: Path, steps: tuple[int, ...]) -> None:
         if shares:
             table = share_table(shares)
             note_table("train.samples", table)
-            st.dataframe(table, hide_index=True, height=min(420, 37 + 35 * len(table)))
+            st.dataframe(
+                table, hide_index=True, height=min(420, 37 + 35 * len(table)), column_config=_COLUMNS
+            )
         st.caption(
             "An object that no drawn anchor stands for teaches the RPN nothing in this step; one without proposals "
             "teaches the second stage only its own box."

@@ -40,6 +40,7 @@ MOST_FRAMES = 8
 _PROPOSALS = 100
 _ROW, _HEAD = 27, 66
 _SIDE, _GAP, _LETTERS = 190, 10, 14
+_COLUMNS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,6 +144,28 @@ def film_strip(glances: Sequence[ProbeGlance], layer: Layer, chosen: int) -> np.
     drawn = [_titled(glance, layer, chosen=glance.epoch == chosen) for glance in glances]
     gap = np.zeros((drawn[0].shape[0], _GAP, 4), dtype=np.uint8)
     return np.hstack([part for picture in drawn for part in (gap, picture)][1:])
+
+
+def side_by_side(glances: Sequence[ProbeGlance], layer: Layer) -> np.ndarray:
+    """One layer of several images in rows of four, uint8 RGBA [h, w, 4]; the ground is clear.
+
+    Args:
+        glances: of one epoch, at least one.
+        layer: what is drawn on each.
+    """
+    cells = [_cell(glance.pictures[layer]) for glance in glances]
+    columns = min(len(cells), _COLUMNS)
+    cells += [np.zeros_like(cells[0])] * (-len(cells) % columns)
+    rows = [np.hstack(cells[start : start + columns]) for start in range(0, len(cells), columns)]
+    return np.vstack(rows)[:-_GAP, :-_GAP]
+
+
+def _cell(picture: np.ndarray) -> np.ndarray:
+    """A picture of any shape at the upper left of a square that all have, with the gap to the next."""
+    height, width = picture.shape[:2]
+    cell = np.zeros((_SIDE + _GAP, _SIDE + _GAP, 4), dtype=np.uint8)
+    cell[:height, :width, :3], cell[:height, :width, 3] = picture, 255
+    return cell
 
 
 def _small(frame: ProbeFrame, layer: Layer) -> np.ndarray:

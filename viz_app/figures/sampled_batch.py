@@ -91,9 +91,9 @@ def share_table(shares: Sequence[ObjectShare]) -> pd.DataFrame:
         {
             "object": [share.name for share in rows],
             "size, px": [share.size for share in rows],
-            "fitting anchors": [share.labelled for share in rows],
-            "drawn anchors": [share.anchors for share in rows],
-            "drawn RoIs": [share.rois for share in rows],
+            "anchors fit": [share.labelled for share in rows],
+            "anchors drawn": [share.anchors for share in rows],
+            "RoIs drawn": [share.rois for share in rows],
         }
     )
 
