@@ -6,13 +6,12 @@ Only names are imported at the top: torch comes when the subcommand runs. What g
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from viz_app.commands.progress import counted
 
+if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
     from detector.data.conversion import Conversion
@@ -40,7 +39,7 @@ def convert(options: Namespace) -> int:
     # What cannot be is refused before a data set is read.
     if options.to not in tuple(Kind):
         raise ValueError(f"--to is {options.to!r}; expected {', '.join(Kind)}")
-    done = converted(open_dataset(options.dataset), options.to, options.out, progress=_progress())
+    done = converted(open_dataset(options.dataset), options.to, options.out, progress=counted("wrote"))
     print(json.dumps({**asdict(done), "folder": str(done.folder)}, indent=2) if options.json else _text(done))
     return 0
 
@@ -51,15 +50,3 @@ def _text(done: Conversion) -> str:
     counts = f"{plural(done.images, 'image')}, {plural(done.objects, 'object')}"
     head = f"{done.folder}: {counts}, written as {done.kind}"
     return "\n".join([head, *(f"  note: {note}" for note in done.notes)])
-
-
-def _progress() -> Callable[[int, int], None] | None:
-    """A line that counts, where somebody watches."""
-    if not sys.stderr.isatty():
-        return None
-
-    def tell(done: int, total: int) -> None:
-        end = "\n" if done == total else ""
-        print(f"\rwrote {done} of {total} images", end=end, file=sys.stderr, flush=True)
-
-    return tell

@@ -6,16 +6,15 @@ Only names are imported at the top: torch comes when the subcommand runs.
 from __future__ import annotations
 
 import json
-import sys
 import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from viz_app.commands.looking import named_detector
+from viz_app.commands.models import HELP
+from viz_app.commands.progress import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from jsonargparse import ArgumentParser, Namespace
 
     from detector.judging.findings import Finding, Report
@@ -34,7 +33,7 @@ def doctor_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model", type=str, default=None,
-        help="shapes (bundled), a torchvision name, or a checkpoint file; without it only the data are examined",
+        help=f"{HELP.replace(', the default', '')}; without it only the data are examined",
     )  # fmt: skip
     parser.add_argument(
         "--weights", type=str, default=None, help="of a torchvision name, or `random`; DEFAULT if left out"
@@ -57,23 +56,11 @@ def doctor(options: Namespace) -> int:
 
     detector = None if options.model is None else named_detector(options.model, options.weights)
     report = examine(
-        options.dataset, detector, others=options.split, limit=options.limit, progress=_progress()
+        options.dataset, detector, others=options.split, limit=options.limit, progress=counted("read")
     )
     report = replace(report, dataset=options.dataset)
     print(json.dumps(report.as_json(), indent=2) if options.json else report_text(report))
     return FOUND_ERRORS if report.errors else 0
-
-
-def _progress() -> Callable[[int, int], None] | None:
-    """A line that counts, where somebody watches."""
-    if not sys.stderr.isatty():
-        return None
-
-    def tell(done: int, total: int) -> None:
-        end = "\n" if done == total else ""
-        print(f"\rread {done} of {total} images", end=end, file=sys.stderr, flush=True)
-
-    return tell
 
 
 def report_text(report: Report) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from detector.judging.status import Status
@@ -22,7 +22,7 @@ class ProgressLine:
     """One line on stderr that is written over while it is a terminal; a line for each phase where it is not."""
 
     def __init__(self) -> None:
-        self._live, self._phase, self._width = sys.stderr.isatty(), "", 0
+        self._live, self._phase, self._last, self._width = sys.stderr.isatty(), "", "", 0
 
     def __enter__(self) -> ProgressLine:
         return self
@@ -33,13 +33,40 @@ class ProgressLine:
 
     def tell(self, status: Status) -> None:
         """Show how far the run is."""
-        line = status.line()
+        self.show(status.line(), aside=status.phase == self._phase)
+        self._phase = status.phase
+
+    def show(self, line: str, *, aside: bool = False) -> None:
+        """Show a line; the same one is not shown again.
+
+        Args:
+            line: how things stand.
+            aside: of use only while it can be written over.
+        """
+        if line == self._last:
+            return
         if self._live:
             print(f"\r{line:<{self._width}}", end="", file=sys.stderr, flush=True)
             self._width = len(line)
-        elif status.phase != self._phase:
+        elif not aside:
             print(line, file=sys.stderr, flush=True)
-        self._phase = status.phase
+        self._last = line
+
+
+def counted(did: str) -> Callable[[int, int], None] | None:
+    """A line that counts images, where somebody watches.
+
+    Args:
+        did: what is done with them, such as `read`.
+    """
+    if not sys.stderr.isatty():
+        return None
+
+    def tell(done: int, total: int) -> None:
+        end = "\n" if done == total else ""
+        print(f"\r{did} {done} of {total} images", end=end, file=sys.stderr, flush=True)
+
+    return tell
 
 
 @contextmanager

@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from viz_app.commands.progress import stopped_gently
+from viz_app.commands.tune_text import StudyProgress, opening_words, study_text
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
     from detector.training.tuning import StudyConfig
-    from detector.training.tuning_results import StudyView, TrialRow
 
 _WHAT = ("training", "thresholds")
-_MOST = 5
 
 
 def tune_options(parser: ArgumentParser) -> None:
@@ -78,11 +77,11 @@ def tune(options: Namespace) -> int:
     folder = Path(options.out) if options.out else studies_folder() / config.name
     if folder.is_file():
         raise ValueError(f"{folder} is a file; --out names the folder of the study")
-    line = _ProgressLine()
-    print(_opening(config, team.workers), file=sys.stderr)
+    line = StudyProgress()
+    print(opening_words(config, team.workers), file=sys.stderr)
     try:
         with stopped_gently(), line:
-            view = conduct(config, folder, options.storage, team=team, progress=line.tell)
+            view = conduct(config, folder, options.storage, team=team, progress=line.tell_study)
     except KeyboardInterrupt:
         print("boxscope: stopped; the same command goes on from here", file=sys.stderr)
         raise
@@ -116,76 +115,6 @@ def study_of(options: Namespace) -> StudyConfig:
         dataset=options.dataset or "",
         limit=options.limit,
     )
-
-
-def study_text(view: StudyView, folder: Path) -> str:
-    """What a study found, as a table for a terminal."""
-    from viz_app.figures.words import plural
-
-    ended = f"{view.count('done')} done, {view.count('pruned')} ended early, {view.count('failed')} failed"
-    lines = [f"{view.config.name}: {plural(view.ended, 'trial')} ({ended})"]
-    top = view.top
-    if top is None:
-        return "\n".join([*lines, "no trial is done: there is nothing to recommend", *_problems(view)])
-    names = list(view.config.objectives) + [one.name for one in view.config.parameters]
-    lines += ["", f"{'trial':>6}  " + "  ".join(f"{name:>12}" for name in names)]
-    for row in _first(view):
-        numbers = [*row.values, *((row.parameters or {}).get(one.name) for one in view.config.parameters)]
-        lines.append(f"{row.number:>6}  " + "  ".join(f"{_number(value):>12}" for value in numbers))
-    lines += ["", *_use(view, top, folder), *_problems(view)]
-    return "\n".join(lines)
-
-
-def _use(view: StudyView, top: TrialRow, folder: Path) -> list[str]:
-    """The best settings as somebody would type them."""
-    from detector.training.tuning_results import BEST_CONFIG
-
-    if view.config.kind == "training":
-        return [f"train the best one: boxscope train --config {folder / BEST_CONFIG} --out DIR"]
-    values = top.parameters or {}
-    options = " ".join(f"--{name} {value:.6g}" for name, value in values.items())
-    lines = [f"use the best one: {options}"]
-    if view.before:
-        told = [
-            f"{name} {view.before[name]:.4f} -> {(top.measured or {})[name]:.4f}"
-            for name in ("AP", "AP50", "F1")
-        ]
-        lines.insert(0, f"the model's own thresholds -> trial {top.number}: {', '.join(told)}")
-    return lines
-
-
-def _problems(view: StudyView) -> list[str]:
-    told = [
-        f"trial {row.number} failed: {row.problem}"
-        for row in view.trials
-        if row.problem and row.again is None
-    ]
-    return [*told[:_MOST], *(f"not used: {one}" for one in view.problems[:_MOST])]
-
-
-def _first(view: StudyView) -> list[TrialRow]:
-    """The trials that the table shows: the front, or the few best ones."""
-    done = [row for row in view.trials if row.state == "done"]
-    if len(view.config.objectives) > 1:
-        done = [view.trials[number] for number in view.best]
-    down = view.config.directions[0] == "maximize"
-    return sorted(done, key=lambda row: row.values[0], reverse=down)[: 2 * _MOST]
-
-
-def _opening(config: StudyConfig, workers: int) -> str:
-    from detector.training.tuning import AVERAGES
-    from viz_app.figures.words import plural
-
-    changed = ", ".join(one.name for one in config.parameters)
-    text = f"{config.name}: {plural(config.trials, 'trial')} over {changed} for {' and '.join(config.objectives)}"
-    if config.kind == "training":
-        early = "trials that do worse than most are ended early" if config.prunes else (
-            "no trial is ended early: that goes with one objective that every epoch measures"
-        )  # fmt: skip
-        text += f"; {early}"
-    elif "box_score" in changed and set(config.objectives) <= set(AVERAGES):
-        text += "; AP never minds one more detection of low score, so it likes a low box_score: F1 does mind"
-    return f"{text}; {plural(workers, 'worker')}"
 
 
 def _refuse_misplaced(options: Namespace, training: bool) -> None:
@@ -228,39 +157,3 @@ def _as_json(folder: Path) -> str:
 
     path = folder / BEST
     return path.read_text(encoding="utf-8").rstrip() if path.is_file() else "null"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else str(value) if isinstance(value, int) else f"{value:.4g}"
-
-
-class _ProgressLine:
-    """One line on stderr that is written over while it is a terminal; a line for each change where it is not."""
-
-    def __init__(self) -> None:
-        self._live, self._last, self._width = sys.stderr.isatty(), "", 0
-
-    def __enter__(self) -> _ProgressLine:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live and self._width:
-            print(file=sys.stderr)
-
-    def tell(self, view: StudyView, doing: str) -> None:
-        """Show how the study stands."""
-        top = view.top
-        best = (
-            ""
-            if top is None
-            else f", best {view.config.objectives[0]} {top.values[0]:.4f} (trial {top.number})"
-        )
-        line = doing if doing and not view.ended else f"{view.ended} of {view.config.trials} trials{best}"
-        if line == self._last:
-            return
-        if self._live:
-            print(f"\r{line:<{self._width}}", end="", file=sys.stderr, flush=True)
-            self._width = len(line)
-        elif not doing:
-            print(line, file=sys.stderr, flush=True)
-        self._last = line
