@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -78,3 +78,9 @@ def wrong_box(box: Sequence[float]) -> str | None:
     if max(map(abs, (x1, y1, x2, y2))) > _LONGEST:
         return "lies outside of any image"
     return None
+
+
+def leaves_the_folder(name: str) -> bool:
+    """Whether a file name points out of the data set's folder."""
+    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    return posix.is_absolute() or bool(windows.anchor) or ".." in posix.parts or ".." in windows.parts

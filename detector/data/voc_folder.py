@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from detector.data.annotated import AnnotatedImage, AnnotatedObject, FolderContent
-from detector.data.coco_file import leaves_the_folder
 from detector.data.image_headers import is_image_name
-from detector.data.mistakes import Mistake
+from detector.data.mistakes import Mistake, leaves_the_folder
 from detector.data.voc_file import VocFile, read_voc_file
 
 if TYPE_CHECKING:

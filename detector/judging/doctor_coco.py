@@ -9,7 +9,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from detector.data.coco_file import leaves_the_folder, load_document, read_annotation
+from detector.data.coco_entries import read_annotation
+from detector.data.coco_file import load_document
+from detector.data.mistakes import leaves_the_folder
 from detector.judging.doctor_images import look_at_file
 from detector.judging.doctor_survey import Entries, Looked, SeenImage, Size, Survey
 from detector.judging.findings import Finding, Place, Severity, finding_at
