@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
-from support.browser import PATIENCE_MS, open_app, slider
+from playwright.sync_api import Browser, Locator, Page, expect
+from support.browser import PATIENCE_MS, open_app, slider, wait_until_idle
 
 pytestmark = pytest.mark.browser
 
@@ -62,3 +62,23 @@ def test_back_and_forward_restore_thresholds_and_page(page: Page, app_url: str) 
     slider(page, "Score").focus()
     slider(page, "Score").press("Home")
     expect(count).not_to_have_text("0", timeout=PATIENCE_MS)
+
+
+def test_two_browsers_at_once_keep_their_own_image_and_thresholds(browser: Browser, app_url: str) -> None:
+    first, second = (browser.new_context().new_page() for _ in range(2))
+    open_app(first, f"{app_url}/?image=scene_01.png")
+    open_app(second, f"{app_url}/?image=scene_02.png")
+    theirs = _count(second, "detections").inner_text()
+    slider(first, "Score").focus()
+    slider(first, "Score").press("End")
+    expect(_count(first, "detections")).to_have_text("0", timeout=PATIENCE_MS)
+    # The other one runs its script again, too, and still shows its own.
+    stage = second.locator('[data-stage="top_n"]')
+    stage.click()
+    expect(stage).to_have_attribute("aria-current", "step", timeout=PATIENCE_MS)
+    wait_until_idle(second)
+    assert _count(second, "detections").inner_text() == theirs
+    assert "image=scene_02.png" in second.url
+    assert "box_score" not in second.url
+    for page in (first, second):
+        page.context.close()
