@@ -14,6 +14,7 @@ from support.server import boxscope_command
 from detector.models.losses import LossWeights
 from detector.training.config import DataConfig, ModelConfig, Recipe, RunConfig
 from detector.training.config_file import read_config, write_config
+from detector.training.tuning import StudyConfig
 from detector.training.tuning_launch import look_at, prepare
 from detector.training.tuning_results import BEST_CONFIG, view_of, write_best
 from detector.training.tuning_training import latency
@@ -88,6 +89,22 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.parametrize("was_there", [False, True])
+def test_a_study_that_ends_before_its_first_trial_leaves_nothing(
+    was_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(config: StudyConfig, folder: Path, url: str | None, **_: object) -> None:
+        prepare(config, folder, url)
+        raise ValueError("there is no data set 'nowhere'")
+
+    monkeypatch.setattr("detector.training.tuning_launch.conduct", refuse)
+    if was_there:
+        (tmp_path / "s").mkdir()
+    assert cli.run(["tune", "thresholds", "nowhere", "--out", str(tmp_path / "s")]) == 2
+    assert "there is no data set 'nowhere'" in capsys.readouterr().err
+    assert (tmp_path / "s").exists() == was_there
+
+
 def test_a_study_that_is_asked_to_stop_says_that_it_goes_on(tmp_path: Path) -> None:
     arguments = [*boxscope_command(), *command(tmp_path, "--trials", "5000")]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -136,6 +153,7 @@ def test_two_trainings_are_compared_and_the_best_is_written_as_a_run(tmp_path: P
         assert own.monitor == "recall/RPN_NMS"
     write_best(view, tmp_path / "s")
     best = read_config(tmp_path / "s" / BEST_CONFIG)
+    assert best.monitor == "recall/RPN_NMS"
     params = top.parameters or {}
     assert best.recipe.loss_weights == LossWeights(*(params[f"lambda_{k}"] for k in (1, 2, 3, 4)))
     assert (best.model.dropout, best.model.box_nms, best.data) == (

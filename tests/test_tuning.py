@@ -52,9 +52,10 @@ def test_a_study_that_cannot_be_is_refused(changes: dict[str, object], said: str
         replace(THRESHOLDS, **changes)
 
 
-def test_an_unknown_rung_is_refused() -> None:
+@pytest.mark.parametrize("rung", ["NOWHERE", "FOUND"])
+def test_a_rung_where_nothing_is_lost_is_refused(rung: str) -> None:
     with pytest.raises(ValueError, match="the rungs are ANCHOR_FIT, RPN_BOX"):
-        StudyConfig("t", "training", TRAINING, ("recall/NOWHERE",))
+        StudyConfig("t", "training", TRAINING, (f"recall/{rung}",))
 
 
 def test_bounds_are_read_from_the_command() -> None:

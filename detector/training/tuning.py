@@ -84,7 +84,7 @@ class StudyConfig:
             raise ValueError(f"limit is {self.limit}; expected 1 or more")
 
     def _check_objective(self, objective: str) -> None:
-        rungs = [rung.name for rung in Rung]
+        rungs = [rung.name for rung in Rung if rung is not Rung.FOUND]
         if self.kind == "training" and objective.startswith("recall/"):
             if objective.removeprefix("recall/") not in rungs:
                 raise ValueError(f"the objective is {objective!r}; the rungs are {', '.join(rungs)}")
@@ -96,6 +96,11 @@ class StudyConfig:
     def directions(self) -> tuple[Literal["minimize", "maximize"], ...]:
         """`maximize` or `minimize`, for each objective."""
         return tuple("minimize" if one == "latency" else "maximize" for one in self.objectives)
+
+    @property
+    def monitor(self) -> str:
+        """What the best epoch of a run is chosen by: the first objective that an epoch measures."""
+        return next((one for one in self.objectives if one != "latency"), "AP")
 
     @property
     def prunes(self) -> bool:

@@ -145,7 +145,8 @@ def write_best(view: StudyView, folder: Path) -> list[Path]:
     from detector.training.config_file import write_config
     from detector.training.tuning_settings import base_of, config_with
 
-    write_config(folder / BEST_CONFIG, config_with(base_of(view.config), top.parameters or {}))
+    best = config_with(base_of(view.config), top.parameters or {}, view.config.monitor)
+    write_config(folder / BEST_CONFIG, best)
     return [folder / BEST, folder / BEST_CONFIG]
 
 

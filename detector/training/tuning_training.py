@@ -52,7 +52,7 @@ class TrainingObjective:
         from detector.training.fit import fit
 
         values = {one.name: one.suggest(trial) for one in self.config.parameters}
-        run = config_with(base_of(self.config), values, self.monitor)
+        run = config_with(base_of(self.config), values, self.config.monitor)
         frozen = trial.study.get_trials(deepcopy=False)[trial.number]
         directory = RunDirectory(self.folder / TRIALS / f"{first_number(frozen):04d}")
         trial.set_user_attr("run", directory.name)
@@ -66,13 +66,8 @@ class TrainingObjective:
         trial.set_user_attr("measured", {"epoch": best.epoch, **averages, **best.recall})
         return tuple(self._measured(name, best, directory, run) for name in self.config.objectives)
 
-    @property
-    def monitor(self) -> str:
-        """What the best epoch of a run is chosen by: the first objective that an epoch measures."""
-        return next((one for one in self.config.objectives if one != "latency"), "AP")
-
     def _report(self, trial: optuna.Trial, row: EpochRow) -> None:
-        value = row.value(self.monitor)
+        value = row.value(self.config.monitor)
         if row.epoch < 0 or not self.config.prunes or value is None or not math.isfinite(value):
             return
         trial.report(value, row.epoch)
