@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from viz_app import resources, state
-from viz_app.app_pages.charts import show_chart
+from viz_app import resources
+from viz_app.app_pages.charts import show_chart, show_picker
 from viz_app.app_pages.dataset_causes import report_of
 from viz_app.app_pages.dataset_choice import look_at, survey
 from viz_app.figures.dataset_statistics import (
@@ -119,18 +119,15 @@ def _classes(data: ShownData) -> None:
     chosen = chosen if chosen in counts else None
     st.subheader("Objects of each class", anchor=False)
     key = f"data.classes.{chosen}"  # drawn anew with each choice, so that a bar can be clicked again
-    show_chart(class_figure(counts, chosen), key=key, on_select=lambda: _pick(key))
+    show_picker(class_figure(counts, chosen), key=key, on_pick=_choose)
     rest = len(counts) - MOST_CLASSES
     more = f" The {MOST_CLASSES} most frequent of {len(counts):,} are drawn." if rest > 0 else ""
     st.caption(f"Click a bar to see its samples above.{more}")
 
 
-def _pick(key: str) -> None:
+def _choose(name: str) -> None:
     """In a callback: the class of the clicked bar, or every class again."""
-    picked = [point["customdata"] for point in state.selected_points(key) if point.get("customdata")]
-    if picked:
-        name = picked[0][0] if isinstance(picked[0], list) else picked[0]
-        look_at(category=None if name == survey().category else str(name))
+    look_at(category=None if name == survey().category else name)
 
 
 def _per_image_words(data: ShownData) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from detector.data.sealed import replace_file
 from detector.training.tuning import DATABASE, STUDY, read_study, write_study
 from viz_app import state
+from viz_app.jobs import workspace
 from viz_app.jobs.sessions import child_of, start_session, works_in
 from viz_app.jobs.workspace import is_name, studies_folder
 
@@ -50,10 +51,7 @@ def study_names() -> tuple[str, ...]:
 
 def free_name(stem: str) -> str:
     """A name that no study has, such as `thresholds-2`."""
-    number = 1
-    while (studies_folder() / f"{stem}-{number}").exists():
-        number += 1
-    return f"{stem}-{number}"
+    return workspace.free_name(studies_folder(), stem)
 
 
 def start(config: StudyConfig, workers: int) -> None:

@@ -22,6 +22,7 @@ from detector.training.liveness import process_started
 from detector.training.run_directory import RunDirectory, run_at
 from detector.training.run_status import RunState, RunStatus, write_status
 from detector.training.stopping import request_stop
+from viz_app.jobs import workspace
 from viz_app.jobs.sessions import child_of, start_session, works_in
 from viz_app.jobs.slots import CUDA, taken_slots
 from viz_app.jobs.workspace import is_name, runs_folder
@@ -56,10 +57,7 @@ def run_folder(name: str) -> Path:
 def free_name(model: str) -> str:
     """A name that no run has, made of what is trained, such as `shapes-2`."""
     stem = re.sub(r"[^A-Za-z0-9_]+", "-", Path(model).stem).strip("-")[:60] or "run"
-    number = 1
-    while (runs_folder() / f"{stem}-{number}").exists():
-        number += 1
-    return f"{stem}-{number}"
+    return workspace.free_name(runs_folder(), stem)
 
 
 def capacity() -> int:

@@ -13,7 +13,6 @@ that was started again see the same:
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from typing import Any
 
 import psutil
 
+from detector.data.sealed import replace_file
 from detector.judging.locks import LOCK
 from detector.judging.status import State, Status, read_status
 from viz_app.jobs.job import JOB_FILE, PROBLEM_FILE, Job
@@ -104,7 +104,8 @@ def start(job: Job, folder: Path) -> None:
         # -P: a folder with its own `detector` in it must not be imported instead of the real one.
         command = [sys.executable, "-P", "-m", "viz_app.jobs.diagnose_job", str(folder)]
         pid = start_session(command, folder, folder / LOG_FILE)
-        _write(folder / PROCESS_FILE, {"pid": pid, "started": time.time()})
+        note = {"pid": pid, "started": time.time()}
+        replace_file(folder / PROCESS_FILE, json.dumps(note).encode())
 
 
 def stop(folder: Path) -> None:
@@ -179,12 +180,6 @@ def _status(folder: Path) -> Status | None:
         return read_status(folder)
     except (OSError, ValueError):
         return None
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(content), encoding="utf-8")
-    temporary.replace(path)
 
 
 def _read(path: Path) -> dict[str, Any]:

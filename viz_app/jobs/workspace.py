@@ -1,6 +1,6 @@
 """Where Boxscope keeps what it works out over minutes: a folder of the user's own, outside of any data set.
 
-WORKSPACE/diagnoses/<name>/     one diagnosis of a data set each, resumable
+WORKSPACE/diagnoses/<name>/     one diagnosis of a data set each, of the app or of the shell, resumable
 WORKSPACE/checkpoints/          checkpoints that were uploaded, for a process that cannot see the session
 WORKSPACE/datasets/<name>/      data sets: uploaded ones, and whatever a person puts there
 WORKSPACE/runs/<name>/          one training run each
@@ -68,8 +68,16 @@ def diagnosis_folder(name: str) -> Path:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be the name of a diagnosis."""
+    """Whether a text can be the name of a diagnosis, a run or a study: it is not a path."""
     return _NAME.fullmatch(text) is not None
+
+
+def free_name(folder: Path, stem: str) -> str:
+    """A name that nothing in a folder has, such as `shapes-2`."""
+    number = 1
+    while (folder / f"{stem}-{number}").exists():
+        number += 1
+    return f"{stem}-{number}"
 
 
 def diagnosis_names() -> tuple[str, ...]:
