@@ -56,6 +56,7 @@ def test_a_run_against_itself_differs_in_nothing(out: Path) -> None:
         (["shapes", "shapes"], "name the data set"),
         (["shapes", "shapes", SCENES, "--resamples", "0"], "--resamples is 0"),
         (["shapes", "shapes", SCENES, "--a.box_score", "2"], "box_score is 2.0"),
+        (["shapes", "nowhere", SCENES], "there is no detector 'nowhere'"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(

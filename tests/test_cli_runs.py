@@ -98,7 +98,7 @@ def test_stop_asks_by_name_or_by_folder(folder: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("command", "name", "said"),
     [
-        ("stop", "broke", "broke does not run: it is failed"),
+        ("stop", "broke", "broke does not run: it has failed"),
         ("stop", "nobody", "holds no run that was begun"),
         ("resume", "nobody", "there is no config.yaml"),
         ("resume", "fresh", "fresh has no checkpoint to resume from"),

@@ -220,6 +220,16 @@ def test_the_heart_beats_while_the_run_says_nothing_but_not_for_ever(
         assert not beat_after_a_while()
 
 
+def test_a_run_at_work_is_not_begun_twice(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    with at_work(directory, epochs=1):
+        directory.resume.write_bytes(b"-")
+        with pytest.raises(ValueError, match="at work right now"), at_work(directory, epochs=1):
+            pass
+        with pytest.raises(ValueError, match="another run is"), at_work(directory, epochs=1, resume=True):
+            pass
+
+
 def test_the_first_signal_is_a_wish_and_a_second_ctrl_c_is_an_end(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     with pytest.raises(RunStopped, match="before its first batch"), at_work(directory, epochs=1):
@@ -232,7 +242,10 @@ def test_the_first_signal_is_a_wish_and_a_second_ctrl_c_is_an_end(tmp_path: Path
         assert keeper.stop_wanted
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(5)
-    assert state_of(tmp_path)[0] == "stopped"
+    assert state_of(tmp_path) == ("stopped", "it was interrupted")
+    with pytest.raises(KeyboardInterrupt), at_work(directory, epochs=1) as keeper:
+        keeper.signals.received = True
+        raise SystemExit(1)  # as Lightning does after a KeyboardInterrupt
 
 
 def state_of(folder: Path) -> tuple[str, str]:

@@ -182,7 +182,7 @@ def test_nobody_is_asked_to_stop_where_nothing_runs(tmp_path: Path) -> None:
         request_stop(tmp_path)
     # The process is there; it is another one of the same number.
     write_status(tmp_path, status_of(process_started=1.0))
-    with pytest.raises(ValueError, match="does not run: it is died"):
+    with pytest.raises(ValueError, match="does not run: it has died"):
         request_stop(tmp_path)
     assert not (tmp_path / "stop").exists()
 

@@ -151,13 +151,13 @@ def test_a_full_disk_ends_the_run_and_leaves_the_last_checkpoint(
         kept.append(RunDirectory(folder).resume.read_bytes())
         monkeypatch.setattr(sealed.os, "fsync", full)
 
-    with pytest.raises(RunFailed, match="the disk is full; the last checkpoint is kept"):
+    with pytest.raises(RunFailed, match="the disk is full; what was saved is kept"):
         fit(QUICK, folder, on_epoch=fill)
     monkeypatch.undo()
     status = status_in(folder)
     assert status.state is RunState.FAILED
     assert status.message.endswith(
-        "the disk is full; the last checkpoint is kept: free some space and resume"
+        "the disk is full; what was saved is kept: free some space, then resume or begin anew"
     )
     assert RunDirectory(folder).resume.read_bytes() == kept[0]
     assert leftovers(folder) == []

@@ -45,7 +45,7 @@ def _is_in_words(error: BaseException) -> bool:
 def _of_system(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{where}the disk is full; the last checkpoint is kept: free some space and resume"
+        return f"{where}the disk is full; what was saved is kept: free some space, then resume or begin anew"
     if error.errno == errno.EFBIG:
         return f"{where}the file is too large for the system; the last checkpoint is kept"
     return (

@@ -79,6 +79,8 @@ def refuse(directory: RunDirectory, *, resume: bool) -> None:
         )
     if not resume and (has_checkpoint or _has_rows(directory.metrics)):
         way = "resume it, or choose another name" if has_checkpoint else "choose another name, or delete it"
+        if (status := _known_status(directory)) is not None and status.is_alive:
+            way = "it is at work right now: choose another name"
         raise ValueError(f"{directory.folder} holds a run already; {way}")
 
 
@@ -95,9 +97,7 @@ def _has_rows(path: Path) -> bool:
 
 def _beginning(directory: RunDirectory, epochs: int) -> RunStatus:
     """The status at the start; of a run that goes on, with what it was when it ended."""
-    before = None
-    with suppress(ValueError, OSError):
-        before = read_status(directory.folder)
+    before = _known_status(directory)
     now = time.time()
     fresh = RunStatus(
         RunState.RUNNING, 0, epochs, 0, 0, None, None, os.getpid(), process_started(), socket.gethostname(),
@@ -112,10 +112,14 @@ def _beginning(directory: RunDirectory, epochs: int) -> RunStatus:
 
 def _waited(directory: RunDirectory) -> bool:
     """Whether this very process waited in a queue before: whoever put it there took old wishes away."""
+    status = _known_status(directory)
+    return status is not None and status.state is RunState.QUEUED and status.pid == os.getpid()
+
+
+def _known_status(directory: RunDirectory) -> RunStatus | None:
     with suppress(ValueError, OSError):
-        status = read_status(directory.folder)
-        return status is not None and status.state is RunState.QUEUED and status.pid == os.getpid()
-    return False
+        return read_status(directory.folder)
+    return None
 
 
 def _clear(directory: RunDirectory, *, asked_before: bool) -> None:

@@ -43,7 +43,8 @@ def request_stop(folder: Path) -> RunStatus:
     if status is None:
         raise ValueError(f"{folder} holds no run that was begun")
     if not status.is_alive:
-        raise ValueError(f"{folder.name} does not run: it is {status.state.value}")
+        verb = "has" if status.state in (RunState.FAILED, RunState.DIED) else "is"
+        raise ValueError(f"{folder.name} does not run: it {verb} {status.state.value}")
     RunDirectory(folder).stop.touch()
     if status.state is RunState.RUNNING:
         _signal(status)

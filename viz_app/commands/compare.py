@@ -5,11 +5,12 @@ Only names are imported at the top: torch comes when it runs. The table goes to 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from viz_app.commands.evaluate import DATASET, number
-from viz_app.commands.evaluations import asked, folder_of, is_finished_run, make_evaluation
+from viz_app.commands.evaluations import asked, check_evaluation, folder_of, is_finished_run, make_evaluation
 from viz_app.commands.looking import KNOBS
 from viz_app.commands.models import HELP
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
     from detector.judging.comparison_records import ComparedObject, Comparison
+    from viz_app.jobs.job import Job
 
 SIDES = ("a", "b")
 _MOST = 12
@@ -54,7 +56,10 @@ def compare(options: Namespace) -> int:
     if options.resamples < 1:
         raise ValueError(f"--resamples is {options.resamples}; expected 1 or more")
     texts = zip(SIDES, (options.first, options.second), strict=True)
-    folders = [_folder(options, side, text) for side, text in texts]
+    sides = [_side(options, side, text) for side, text in texts]
+    for side in sides:  # both, before the first one takes its time
+        side.check()
+    folders = [side.make() for side in sides]
     found = compare_runs(*folders, resamples=options.resamples, seed=options.seed)
     text = comparison_json(found)
     if options.out is not None:
@@ -64,22 +69,37 @@ def compare(options: Namespace) -> int:
     return 0
 
 
-def _folder(options: Namespace, side: str, text: str) -> Path:
-    """The folder of one side's finished run, which is made where there is none yet."""
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One side: the folder of its finished run, and how to make that; None for one that is there already."""
+
+    folder: Path
+    job: Job | None = None
+
+    def check(self) -> None:
+        if self.job is not None:
+            check_evaluation(self.job, self.folder)
+
+    def make(self) -> Path:
+        if self.job is not None:
+            make_evaluation(self.job, self.folder)
+        return self.folder
+
+
+def _side(options: Namespace, side: str, text: str) -> _Side:
     knobs = {name: options[f"{side}.{name}"] for name in KNOBS}
     changes = {name: value for name, value in knobs.items() if value is not None}
     if is_finished_run(Path(text)):
         if changes:
             raise ValueError(f"--{side}.{next(iter(changes))} goes with a model; {text} is a finished run")
-        return Path(text)
+        return _Side(Path(text))
     if options.dataset is None:
         raise ValueError(
             f"{text} is no folder of a finished run, name the data set: boxscope compare A B DATASET"
         )
     job = asked(options, options.dataset, text, changes)
     out = folder_of(job) if options.out is None else Path(options.out) / side
-    make_evaluation(job, out)
-    return out
+    return _Side(out, job)
 
 
 def comparison_text(found: Comparison) -> str:

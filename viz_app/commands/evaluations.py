@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from jsonargparse import Namespace
 
+    from detector.data.datasets import AnyDataset
     from detector.judging.evaluation_records import Evaluation
+    from detector.models.detector import Detector
 
 _RUN = "run.json"
 
@@ -67,17 +69,10 @@ def make_evaluation(job: Job, out: Path, *, losses: bool = False) -> Evaluation:
     Raises:
         ValueError: a data set, model, threshold or folder that does not fit.
     """
-    from detector.data.datasets import open_dataset
     from detector.judging.evaluation import evaluate
     from detector.tracing.thresholds import Thresholds
-    from viz_app.loading import load_named
 
-    # What cannot be is refused before a model is loaded.
-    Thresholds().replace(**dict(job.thresholds))
-    if out.is_file():
-        raise ValueError(f"{out} is a file; --out names the folder of the run")
-    dataset = open_dataset(job.dataset)
-    detector = load_named(job.model, job.weights)
+    dataset, detector = check_evaluation(job, out)
     thresholds = Thresholds.from_model(detector.model).replace(**dict(job.thresholds))
     shown = ProgressLine()
     with stopped_gently(), told_that_it_goes_on(), _told_what_it_is(job, out), shown:
@@ -85,6 +80,22 @@ def make_evaluation(job: Job, out: Path, *, losses: bool = False) -> Evaluation:
             detector, dataset, out, thresholds=thresholds, iou=job.iou, limit=job.limit, losses=losses,
             progress=shown.tell,
         )  # fmt: skip
+
+
+def check_evaluation(job: Job, out: Path) -> tuple[AnyDataset, Detector]:
+    """The data set and the detector of an evaluation, which are all that can be wrong with it.
+
+    Raises:
+        ValueError: as `make_evaluation`; what cannot be is refused before a model is loaded.
+    """
+    from detector.data.datasets import open_dataset
+    from detector.tracing.thresholds import Thresholds
+    from viz_app.loading import load_named
+
+    Thresholds().replace(**dict(job.thresholds))
+    if out.is_file():
+        raise ValueError(f"{out} is a file; --out names the folder of the run")
+    return open_dataset(job.dataset), load_named(job.model, job.weights)
 
 
 def run_of(options: Namespace) -> tuple[Path, str | None]:

@@ -46,6 +46,8 @@ def one_line(mistake: Exception, command: str | None = None) -> str:
     text = " ".join(str(mistake).split())
     if isinstance(mistake, OSError) and mistake.filename is not None and mistake.strerror:
         return f"{mistake.filename2 or mistake.filename}: {mistake.strerror.lower()}"
+    if isinstance(mistake, OSError) and mistake.strerror:
+        return mistake.strerror.lower()
     said = re.sub(r"<class '([\w.]+)'>", r"\1", text)
     for pattern, words in _RULES:
         if found := re.fullmatch(pattern, said):

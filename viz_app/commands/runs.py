@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from viz_app.commands.training_progress import followed, tell
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -122,9 +125,11 @@ def resume(options: Namespace) -> int:
     directory = RunDirectory(run_folder(options.run))
     if not directory.config.is_file():
         raise ValueError(f"{directory.folder} holds no run (there is no config.yaml)")
-    tell = _tell if is_leader() else None
+    on_epoch = _tell if is_leader() else None
+    config = read_config(directory.config)
     try:
-        best = fit(read_config(directory.config), directory.folder, resume=True, on_epoch=tell)
+        with followed(directory.folder) if is_leader() else nullcontext():
+            best = fit(config, directory.folder, resume=True, on_epoch=on_epoch)
     except (RunStopped, KeyboardInterrupt) as stopped:
         if is_leader():
             said = f"{str(stopped) or 'it was interrupted'}; `boxscope resume {options.run}` goes on"
@@ -136,7 +141,7 @@ def resume(options: Namespace) -> int:
 
 
 def _tell(row: EpochRow) -> None:
-    print(_line(row), file=sys.stderr, flush=True)
+    tell(row)
 
 
 def _line(row: EpochRow) -> str:

@@ -10,10 +10,12 @@ import json
 import os
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from viz_app.commands.training_progress import followed, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +81,7 @@ def train(options: Namespace) -> int:
         if is_leader():
             print(f"training into {folder}", file=sys.stderr)
         try:
-            with _begun_or_gone(folder):
+            with _begun_or_gone(folder), followed(folder) if is_leader() else nullcontext():
                 best = fit(config, folder, on_epoch=_tell if is_leader() else None)
         except (RunStopped, KeyboardInterrupt) as stop:
             if is_leader():
@@ -143,9 +145,7 @@ def _folder(out: str | None, model: str) -> Iterator[Path]:
 
 
 def _tell(row: EpochRow) -> None:
-    from detector.training.epoch_work import line_of
-
-    print(line_of(row), file=sys.stderr, flush=True)
+    tell(row)
 
 
 def _in_words(best: EpochRow | None, folder: Path) -> str:

@@ -7,7 +7,9 @@ to stderr.
 from __future__ import annotations
 
 import re
+import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,14 +81,31 @@ def tune(options: Namespace) -> int:
         raise ValueError(f"{folder} is a file; --out names the folder of the study")
     line = StudyProgress()
     print(opening_words(config, team.workers), file=sys.stderr)
+    was_there = folder.exists()
     try:
         with stopped_gently(), line:
             view = conduct(config, folder, options.storage, team=team, progress=line.tell_study)
     except KeyboardInterrupt:
         print("boxscope: stopped; the same command goes on from here", file=sys.stderr)
         raise
+    except (ValueError, OSError):
+        if not was_there:
+            _leave_nothing(folder)
+        raise
     print(_as_json(folder) if options.json else study_text(view, folder))
     return 0
+
+
+def _leave_nothing(folder: Path) -> None:
+    """Take away a study that ended before its first trial, such as one over a data set that is not there.
+
+    One in a database of its own stays: others may have begun to work on it.
+    """
+    from detector.training.tuning_launch import look_at
+
+    with suppress(ValueError, OSError):
+        if (folder / "study.db").is_file() and not look_at(folder).trials:
+            shutil.rmtree(folder)
 
 
 def study_of(options: Namespace) -> StudyConfig:
