@@ -102,11 +102,13 @@ Found = list[tuple[int, DataSample, "Card"]]
 def _samples(data: ShownData, indices: list[int], place: str) -> Found:
     """The images of one page with their cards; kept until another page is looked at."""
     known: tuple[str, Found] | None = state.remembered(_CARDS, None)
-    if known is None or known[0] != place:
-        with st.spinner(f"Reading {plural(len(indices), 'image')} …"):
-            known = place, _read(data, indices)
-        state.remember(_CARDS, known)
-    return known[1]
+    if known is not None and known[0] == place:
+        return known[1]
+    with st.spinner(f"Reading {plural(len(indices), 'image')} …"):
+        found = _read(data, indices)
+    if len(found) == len(indices):  # what goes wrong is told, and tried again
+        state.remember(_CARDS, (place, found))
+    return found
 
 
 def _read(data: ShownData, indices: list[int]) -> Found:

@@ -180,11 +180,13 @@ def open_image(run: ShownRun, index: int, selected: Selected | None, page: str) 
 def _items(make: Callable[[slice], list[Item]], which: slice, place: str) -> list[Item]:
     """Cards of one page; kept until a few other pages were looked at."""
     known: dict[str, list[Item]] = state.remembered(_CARDS, {})
-    if place not in known:
-        with st.spinner("Cutting them out …"):
-            known = {**known, place: make(which)}
-        state.remember(_CARDS, dict(list(known.items())[-_MOST_KEPT:]))
-    return known[place]
+    if place in known:
+        return known[place]
+    with st.spinner("Cutting them out …"):
+        made = make(which)
+    if made:  # what goes wrong is told, and tried again
+        state.remember(_CARDS, dict(list({**known, place: made}.items())[-_MOST_KEPT:]))
+    return made
 
 
 def _made(run: ShownRun, rows: pd.DataFrame, categories: tuple[str, ...]) -> list[Item]:

@@ -89,11 +89,13 @@ def _ranked(evaluation: Evaluation, view: str) -> list[ImageScore]:
 def _cards(run: ShownRun, evaluation: Evaluation, images: list[ImageScore], place: str) -> list[Card]:
     """The cards of a view; kept until another one is looked at."""
     known: tuple[str, list[Card]] | None = state.remembered(_CARDS, None)
-    if known is None or known[0] != place:
-        with st.spinner("Drawing the images …"):
-            known = place, _made(run, evaluation, images)
-        state.remember(_CARDS, known)
-    return known[1]
+    if known is not None and known[0] == place:
+        return known[1]
+    with st.spinner("Drawing the images …"):
+        made = _made(run, evaluation, images)
+    if made:  # what goes wrong is told, and tried again
+        state.remember(_CARDS, (place, made))
+    return made
 
 
 def _made(run: ShownRun, evaluation: Evaluation, images: list[ImageScore]) -> list[Card]:

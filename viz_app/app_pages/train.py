@@ -10,7 +10,7 @@ from viz_app import state
 from viz_app.app_pages.train_probes import show_probes
 from viz_app.app_pages.train_run import show_run, show_run_by_itself
 from viz_app.app_pages.train_runs import show_runs
-from viz_app.app_pages.train_shown import PROBES, XRAY, go_on, mark_of, shown_run, shown_view
+from viz_app.app_pages.train_shown import PROBES, XRAY, mark_of, shown_run, shown_view
 from viz_app.app_pages.train_xray import show_xray
 from viz_app.jobs.training import every_run
 from viz_app.sidebar.training import open_panel
@@ -31,7 +31,6 @@ restart the app, come back. While it learns you see
 def render(scene: Scene | None) -> None:
     """Draw the page; it is about no single image, so it opens without one, too."""
     del scene
-    go_on()
     runs = every_run()
     if not runs:
         with st.container(border=True):

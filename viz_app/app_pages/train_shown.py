@@ -16,6 +16,7 @@ from viz_app import state
 from viz_app.figures.run_curves import RunCurve, run_color
 from viz_app.jobs.launching import run_folder
 from viz_app.jobs.training import every_run
+from viz_app.problems import literal
 from viz_app.sidebar.choosing import show_checkpoint
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ VIEWS = (CURVES, PROBES, XRAY, LOG)
 VIEW = "train.view"
 MOST_OVERLAID = 6
 
-_READERS, _TICKED, _GO = "train readers", "train ticked", "train go"
+_READERS, _TICKED = "train readers", "train ticked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ def shown_run(runs: Sequence[Run]) -> Run:
     found = next((run for run in runs if run.name == asked), None)
     if found is None:
         if asked is not None:
-            st.warning(f"There is no run called {asked}; the newest one is shown.", icon=":material/warning:")
+            said = f"There is no run called {literal(asked)}; the newest one is shown."
+            st.warning(said, icon=":material/warning:")
         found = runs[0]
         state.choose(replace(state.choice(), training=found.name))
     return found
@@ -137,14 +139,12 @@ def _config(path: Path, written: int) -> RunConfig:
 def open_in_inspect(checkpoint: Path) -> None:
     """In a callback: the sidebar shows this detector, and the next run goes to the whole network."""
     show_checkpoint(str(checkpoint))
-    state.remember(_GO, "full_network")
+    state.go_to("full_network")
 
 
 def go_on() -> None:
-    """Where something was clicked in the run before, go to the page that it opens."""
-    page: str = state.remembered(_GO, "")
-    if page:
+    """In a fragment, which the shell does not see: where something was clicked, go to the page that it opens."""
+    if page := state.take_page():
         from viz_app.shell import page_called  # the shell imports pages when they are opened
 
-        state.remember(_GO, "")
         st.switch_page(page_called(page))
