@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from detector.data.image_decoding import FORMATS, ImageRefused
 from detector.data.image_headers import is_image_name, stored_size, upright_size
-from detector.data.images import FORMATS, ImageRefused, read_image
+from detector.data.images import read_image
 
 
 def _exif(orientation: int) -> Image.Exif:

@@ -15,7 +15,8 @@ from PIL import Image, ImageOps
 from torchvision import tv_tensors
 from torchvision.transforms import functional as reference
 
-from detector.data.images import FORMATS, MAX_PIXELS, ImageSource, read_image
+from detector.data.image_decoding import FORMATS, MAX_PIXELS
+from detector.data.images import ImageSource, read_image
 
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM")
 

@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from detector.data.annotated import AnnotatedFiles
+from detector.data.image_decoding import FORMATS
 from detector.data.image_headers import is_image_name
-from detector.data.images import FORMATS
 
 if TYPE_CHECKING:
     from detector.data.coco_export import AnnotatedImages

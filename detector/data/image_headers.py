@@ -8,7 +8,13 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from detector.data.images import ImageRefused, check_size, one_sentence, open_image
+from detector.data.image_decoding import (
+    ORIENTATION_TAG,
+    ImageRefused,
+    check_size,
+    one_sentence,
+    open_image,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +24,6 @@ if TYPE_CHECKING:
 IMAGE_ENDINGS = frozenset(
     (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
 )
-_ORIENTATION_TAG = 0x0112
 _TURNED = (5, 6, 7, 8)
 # Only these chunks of a PNG can hold an orientation, and they may come after the pixels.
 _MAY_TURN = (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
@@ -59,7 +64,7 @@ def stored_size(path: Path) -> tuple[tuple[int, int], int]:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        flag = image.getexif().get(_ORIENTATION_TAG, 1)
+        flag = image.getexif().get(ORIENTATION_TAG, 1)
     except Exception:  # a corrupt EXIF block raises anything; such an image is read as it is stored
         return 1
     return flag if flag in range(1, 9) else 1
