@@ -21,6 +21,7 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
 
     Raises:
         ValueError: a folder that holds something already, or whose parent does not exist.
+        OSError: it cannot be made; names the folder.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -29,7 +30,10 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
         raise ValueError(f"{folder}: its parent folder does not exist")
     temporary = folder.absolute().with_name(f".{uuid.uuid4().hex}.tmp")
     try:
-        temporary.mkdir()
+        try:
+            temporary.mkdir()
+        except OSError as error:  # people know the folder, not the temporary one
+            raise type(error)(error.errno, error.strerror, str(folder)) from error
         yield temporary
         if folder.exists():
             folder.rmdir()
