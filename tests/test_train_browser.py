@@ -61,6 +61,7 @@ def test_a_run_is_stopped_goes_on_and_says_so_when_it_was_killed(page: Page, app
     )
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(badge(page)).to_have_text("stopped", timeout=PATIENCE_MS)
+    wait_until_idle(page)  # the page is drawn anew when a run ends
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text(re.compile(r"training · step [1-9]"))).to_be_visible(timeout=PATIENCE_MS)
     page.get_by_text("Log and settings").click()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from viz_app.scene import Scene
 
 _ABOUT = """
-One run over the data set answers:
+A diagnosis looks at every image of the data set once, and answers:
 
 - **how good**: COCO's average precision, as a whole, by class and by size;
 - **at what price**: precision against recall, class by class, and whether a score means what it says;

@@ -9,11 +9,12 @@ import streamlit as st
 from detector.explaining.rungs import Rung
 from viz_app import state
 from viz_app.app_pages.charts import show_chart
-from viz_app.app_pages.train_shown import curves_of
+from viz_app.app_pages.train_shown import config_of_run, curves_of
 from viz_app.figures.epoch_curves import ap_figure, overlaid_recall, recall_figure
 from viz_app.figures.loss_curves import losses_figure, overlaid_losses, pace_figure
 from viz_app.figures.run_curves import finished
 from viz_app.figures.words import rung_name
+from viz_app.jobs.training import look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def show_curves(name: str) -> None:
     with right, st.container(border=True, height="stretch"):
         st.subheader("Pace", anchor=False)
         _chart(figures, "pace")
-        st.caption("Warm-up, then a cosine to 0. Gradients above the dotted line are shortened to it.")
+        st.caption(f"{_pace_words(name)} Gradients above the dotted line are shortened to it.")
     left, right = st.columns([0.42, 0.58], gap="small")
     with left, st.container(border=True, height="stretch"):
         st.subheader("Average precision", anchor=False)
@@ -105,6 +106,17 @@ def _chart(figures: dict[str, go.Figure], name: str) -> None:
     figure = figures[name]
     with st.container(height=figure.to_dict()["layout"]["height"] + _ROOM, border=False, key=f"frame {name}"):
         show_chart(figure, key=f"train.{name}")
+
+
+def _pace_words(name: str) -> str:
+    """What the rate does, and that it never comes to its peak in a run that is too short."""
+    config, status = config_of_run(name), look(name).status
+    if config is None or status is None or not 0 < status.steps < config.recipe.warmup_steps:
+        return "Warm-up, then a cosine to 0."
+    return (
+        f"The {status.steps:,} steps of this run end within its warm-up of {config.recipe.warmup_steps:,}: "
+        "the rate never reaches its peak."
+    )
 
 
 def _step_words(curves: Sequence[RunCurve]) -> str:

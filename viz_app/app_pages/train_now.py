@@ -59,7 +59,7 @@ def _probes(run: Run) -> None:
         st.error(literal(as_sentence(problem)), icon=":material/error:")
         return
     st.image(picture)
-    st.caption(f"{words} Blue is a detection, yellow a false one, red a lost object.")
+    st.caption(f"{words} Blue is a detection, orange a false one, dashed red a lost object.")
 
 
 def _head(title: str, more: str, view: str) -> None:

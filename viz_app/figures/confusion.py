@@ -72,7 +72,8 @@ def confusion_words(confusion: Confusion) -> str:
         return f"{said}, and no class is taken for another."
     row, column = worst
     count = int(counts[row, column])
-    return f"{said}; most often {names[row]} is taken for {names[column]}, {count:,} times."
+    times = "once" if count == 1 else f"{count:,} times"
+    return f"{said}; most often {names[row]} is taken for {names[column]}, {times}."
 
 
 def most_confused(counts: np.ndarray) -> tuple[int, int] | None:

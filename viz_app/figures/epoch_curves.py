@@ -124,7 +124,7 @@ def _line(rows: Sequence[EpochRow], measure: str, name: str, color: str, width: 
 
 def _star(row: EpochRow, color: str) -> go.Scatter:
     return go.Scatter(
-        x=[row.epoch], y=[row.AP], mode="markers+text", text=[f"{row.AP:.3f}"], textposition="top left",
+        x=[row.epoch], y=[row.AP], mode="markers+text", text=[f"{row.AP:.3f}"], textposition="bottom left",
         marker={"symbol": "star", "size": 15, "color": color, "line": {"color": "white", "width": 1}},
         showlegend=False, hoverinfo="skip", cliponaxis=False,
     )  # fmt: skip
