@@ -64,7 +64,7 @@ def overlaid_losses(curves: Sequence[RunCurve], height: int = 430) -> go.Figure:
     figure = make_subplots(
         rows=2, cols=6, specs=[[{"colspan": 3}, None, None, {"colspan": 3}, None, None],
                                [{"colspan": 2}, None, {"colspan": 2}, None, {"colspan": 2}, None]],
-        subplot_titles=titles, vertical_spacing=0.16, horizontal_spacing=0.06,
+        subplot_titles=titles, vertical_spacing=0.16, horizontal_spacing=0.08,
     )  # fmt: skip
     places = [(1, 1), (1, 4), (2, 1), (2, 3), (2, 5)]
     for curve in curves:
