@@ -98,6 +98,7 @@ def test_stop_asks_by_name_or_by_folder(folder: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("command", "name", "said"),
     [
+        ("resume", "over", "over is done: there is nothing to go on with"),
         ("stop", "broke", "broke does not run: it has failed"),
         ("stop", "nobody", "holds no run that was begun"),
         ("resume", "nobody", "there is no config.yaml"),
@@ -108,6 +109,9 @@ def test_stop_asks_by_name_or_by_folder(folder: Path, capsys: pytest.CaptureFixt
 def test_a_mistake_is_one_line(
     folder: Path, capsys: pytest.CaptureFixture, command: str, name: str | None, said: str
 ) -> None:
+    (folder / "over").mkdir()
+    write_config(folder / "over" / "config.yaml", TINY_RUN)
+    write_status(folder / "over", status_of(state=RunState.DONE))
     assert run([command, *([name] if name else [])]) == 2
     printed = capsys.readouterr()
     assert printed.err.startswith("boxscope: ")

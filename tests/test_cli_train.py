@@ -114,6 +114,13 @@ def test_a_run_that_was_interrupted_before_it_began_leaves_nothing(
     assert (tmp_path / "launched" / "status.json").is_file()
 
 
+def test_a_run_is_not_spread_among_other_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    assert cli.run(["train", "--out", str(tmp_path)]) == cli.USAGE_ERROR
+    assert "there is something already; expected a new or empty folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
 def test_help_explains_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.run(["train", "--help"])

@@ -244,4 +244,6 @@ def test_every_fault_has_a_sentence() -> None:
     assert told(mistake) is mistake
     assert told(bug) is bug
     assert isinstance(told(worker), RunFailed)
+    misfit = RuntimeError("Error(s) in loading state_dict for TrainingModule: Missing key(s): a, b, c")
+    assert str(told(misfit)).startswith("checkpoints/resume.ckpt does not fit this run")
     assert str(told(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "x"))).startswith("x: the disk is full")

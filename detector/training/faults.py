@@ -8,6 +8,7 @@ import re
 import torch
 
 _ORIGINAL = "Original Traceback"
+_MISFIT = "Error(s) in loading state_dict for TrainingModule"
 
 
 class RunFailed(ValueError):
@@ -20,6 +21,11 @@ def in_a_sentence(error: BaseException) -> str:
         return "the device ran out of memory; take a smaller batch_size or smaller images, and resume"
     if _ORIGINAL in str(error):
         return _of_worker(str(error))
+    if _MISFIT in str(error):
+        return (
+            "checkpoints/resume.ckpt does not fit this run: another version of Boxscope wrote it, or config.yaml "
+            "was changed; begin a new run from checkpoints/last.safetensors instead"
+        )
     if isinstance(error, OSError):
         return _of_system(error)
     text = " ".join(str(error).split())
@@ -31,7 +37,9 @@ def told(error: Exception) -> Exception:
     if isinstance(error, ValueError | TypeError) and _ORIGINAL not in str(error):
         return error
     known = (
-        isinstance(error, OSError | torch.OutOfMemoryError) or _ORIGINAL in str(error) or _is_in_words(error)
+        isinstance(error, OSError | torch.OutOfMemoryError)
+        or any(mark in str(error) for mark in (_ORIGINAL, _MISFIT))
+        or _is_in_words(error)
     )
     return RunFailed(in_a_sentence(error)) if known else error
 

@@ -118,13 +118,17 @@ def resume(options: Namespace) -> int:
     """Go on with a run from its last checkpoint, here and now; under `torchrun` with all of its processes."""
     from detector.training.config_file import read_config
     from detector.training.fit import fit
-    from detector.training.run_directory import RunDirectory
+    from detector.training.run_directory import RunDirectory, run_at
+    from detector.training.run_status import RunState
     from detector.training.stopping import RunStopped
     from detector.training.trainer import is_leader
 
     directory = RunDirectory(run_folder(options.run))
     if not directory.config.is_file():
         raise ValueError(f"{directory.folder} holds no run (there is no config.yaml)")
+    status = run_at(directory.folder).status
+    if status is not None and status.state is RunState.DONE:
+        raise ValueError(f"{directory.name} is done: there is nothing to go on with")
     on_epoch = _tell if is_leader() else None
     config = read_config(directory.config)
     try:

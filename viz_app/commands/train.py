@@ -79,6 +79,7 @@ def train(options: Namespace) -> int:
     config = changed(config, changes)
     with _folder(options.out, config.model.source) as folder:
         if is_leader():
+            _refuse_foreign(folder)
             print(f"training into {folder}", file=sys.stderr)
         try:
             with _begun_or_gone(folder), followed(folder) if is_leader() else nullcontext():
@@ -91,6 +92,17 @@ def train(options: Namespace) -> int:
     if is_leader():
         print(_as_json(best, folder) if options.json else _in_words(best, folder))
     return 0
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse to spread a run among somebody's other files, as `--out .` would; other runs are refused elsewhere."""
+    from detector.training.run_directory import CONFIG
+    from detector.training.run_status import STATUS
+
+    if not folder.is_dir() or (folder / CONFIG).is_file() or (folder / STATUS).is_file():
+        return
+    if any(folder.iterdir()):
+        raise ValueError(f"{folder}: there is something already; expected a new or empty folder")
 
 
 @contextmanager
