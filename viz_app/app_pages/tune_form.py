@@ -32,8 +32,8 @@ CHOSEN = "tune.study"
 _KIND, _NAME, _RUN, _TROUBLE = "tune.kind", "tune.name", "tune.run", "tune.trouble"
 _DEFAULT_RUN = "the default recipe"
 _WORDS = {
-    "lr": "learning rate", "lambda_1": "λ₁ · RPN classes", "lambda_2": "λ₂ · RPN boxes",
-    "lambda_3": "λ₃ · head classes", "lambda_4": "λ₄ · head boxes", "dropout": "dropout",
+    "lr": "learning rate", "lambda_1": "λ₁ RPN objectness", "lambda_2": "λ₂ RPN box",
+    "lambda_3": "λ₃ RoI class", "lambda_4": "λ₄ RoI box", "dropout": "dropout",
     "box_nms": "box NMS IoU", "anchor_scale": "anchor scale", "hard_negative_share": "hard negatives",
     "weight_decay": "weight decay",
 }  # fmt: skip
