@@ -103,7 +103,7 @@ def sampled_batch(folder: Path, step: int) -> SampledBatch:
     Raises:
         ValueError: there is no such step, or a file is damaged.
     """
-    place = _folder(folder, step)
+    place = batch_folder(folder, step)
     images = kept_images(place)
     if not images:
         raise ValueError(f"{place}: no batch was kept of step {step}")
@@ -141,7 +141,7 @@ class BatchRecorder:
         heard = self._recorder.traces if self._recorder is not None else []
         self.forget()
         if heard:
-            keep_traces(_folder(self._folder, step), (slim(trace, embedding=False) for trace in heard))
+            keep_traces(batch_folder(self._folder, step), (slim(trace, embedding=False) for trace in heard))
 
     def forget(self) -> None:
         """Stop listening."""
@@ -149,5 +149,11 @@ class BatchRecorder:
         self._recorder = None
 
 
-def _folder(folder: Path, step: int) -> Path:
+def batch_folder(folder: Path, step: int) -> Path:
+    """Where the batch of one step lies; it need not be there.
+
+    Args:
+        folder: of the run.
+        step: number of the step.
+    """
     return RunDirectory(folder).batches / f"{_PREFIX}{step:06d}"

@@ -9,7 +9,7 @@ import streamlit as st
 
 from detector.tracing.roi_losses import roi_losses
 from detector.tracing.roi_origins import roi_origins
-from detector.training.sampled_batches import SampledBatch, sampled_batch, sampled_steps
+from detector.training.sampled_batches import SampledBatch, batch_folder, sampled_batch, sampled_steps
 from viz_app import state
 from viz_app.app_pages.fragments import fragment
 from viz_app.app_pages.parts import show_picture
@@ -141,8 +141,18 @@ def _groups(trace: Trace, stage: str) -> list[BoxGroup]:
     return [*roi_sample_groups(trace, rois, roi_losses(rois), roi_origins(trace), tuple(shown)), *truth]
 
 
-@lru_cache(maxsize=3)
 def _batch(folder: Path, step: int) -> SampledBatch:
+    """Read once, and again where the run came to this step anew."""
+    try:
+        written = batch_folder(folder, step).stat().st_mtime_ns
+    except OSError:
+        written = 0
+    return _read(folder, step, written)
+
+
+@lru_cache(maxsize=3)
+def _read(folder: Path, step: int, written: int) -> SampledBatch:
+    del written
     return sampled_batch(folder, step)
 
 
