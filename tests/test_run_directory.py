@@ -104,6 +104,7 @@ def test_checkpoints_open_and_say_what_they_are(folder: Path) -> None:
     resume = torch.load(directory.resume, weights_only=True)
     assert resume["global_step"] == 6
     weights = load_detector(directory.last).model.state_dict()
+    assert set(resume["state_dict"]) == {f"model.{name}" for name in weights}
     assert all(torch.equal(resume["state_dict"][f"model.{name}"], value) for name, value in weights.items())
     kept = load_detector(directory.kept(1)).model.state_dict()
     assert all(torch.equal(kept[name], value) for name, value in weights.items())

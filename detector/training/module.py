@@ -66,9 +66,11 @@ class TrainingModule(LightningModule):
         self.model = detector.model
         self.config, self.images, self.freeze_plan = config, images, freeze
         self.last_step: StepReport | None = None
+        self._resting: nn.Module
         self._anchors = list(self.model.rpn.anchor_generator.cell_anchors)
         self._seen: tuple[Tensor, tuple[int, ...]] | None = None
-        self._resting = freeze.part(self.model)
+        # Past nn.Module, which would write it into every checkpoint a second time.
+        object.__setattr__(self, "_resting", freeze.part(self.model))
         if freeze.until is None:
             self._resting.requires_grad_(False)
         self._thawable = [one for one in self._resting.parameters() if one.requires_grad]
