@@ -20,6 +20,7 @@ from viz_app.app_pages.tune_process import free_name, start, study_names
 from viz_app.controls import shown_detector
 from viz_app.figures.remedy_words import FIELD_WORDS
 from viz_app.figures.study import words_of
+from viz_app.figures.words import plural
 from viz_app.jobs.job import short_name
 from viz_app.jobs.workspace import is_name, runs_folder
 from viz_app.problems import as_sentence, literal
@@ -119,7 +120,7 @@ def _training() -> tuple[str | None, str | None]:
         return None, None
     st.caption(
         f"*{literal(short_name(config.model.source))}* on {literal(short_name(config.data.train))}, judged on "
-        f"{literal(short_name(config.data.val))}, {config.epochs} epochs each"
+        f"{literal(short_name(config.data.val))}, {plural(config.epochs, 'epoch')} each"
     )
     return None, config_text(config)
 
