@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from detector.training.liveness import is_at_work
@@ -54,7 +55,5 @@ def request_stop(folder: Path) -> RunStatus:
 def _signal(status: RunStatus) -> None:
     if status.host != socket.gethostname() or not is_at_work(status.pid, status.process_started):
         return
-    try:
+    with suppress(ProcessLookupError, PermissionError):  # it ended just now, or is another user's: the file asks it
         os.kill(status.pid, signal.SIGTERM)
-    except (ProcessLookupError, PermissionError):
-        pass  # it ended just now, or is another user's: the file asks it
