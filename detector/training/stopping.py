@@ -55,5 +55,7 @@ def request_stop(folder: Path) -> RunStatus:
 def _signal(status: RunStatus) -> None:
     if status.host != socket.gethostname() or not is_at_work(status.pid, status.process_started):
         return
-    with suppress(ProcessLookupError, PermissionError):  # it ended just now, or is another user's: the file asks it
+    with suppress(
+        ProcessLookupError, PermissionError
+    ):  # it ended just now, or is another user's: the file asks it
         os.kill(status.pid, signal.SIGTERM)
