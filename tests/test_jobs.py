@@ -123,7 +123,7 @@ def test_the_workspace_is_where_it_is_said_to_be(tmp_path: Path, monkeypatch: py
     assert workspace.workspace() == tmp_path / "mine"
     assert workspace.diagnosis_names() == () and not (tmp_path / "mine").exists(), "looking makes nothing"
     for name in ("../x", "", ".hidden", "a/b", "x" * 200):
-        with pytest.raises(ValueError, match="names no diagnosis"):
+        with pytest.raises(ValueError, match="cannot name a diagnosis"):
             workspace.diagnosis_folder(name)
     for place, name in enumerate(("old", "new")):
         workspace.diagnosis_folder(name).mkdir(parents=True)

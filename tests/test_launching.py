@@ -126,7 +126,7 @@ def test_a_run_that_cannot_be_is_refused_in_one_sentence(
     for name in ("", "../x", ".hidden", "a b"):
         with pytest.raises(ValueError, match="cannot name a run"):
             launching.launch(name, TINY_RUN)
-    launching.run_folder("taken").mkdir(parents=True)
+    workspace.run_folder("taken").mkdir(parents=True)
     with pytest.raises(ValueError, match="a run called taken already"):
         launching.launch("taken", TINY_RUN)
     with pytest.raises(ValueError, match="no run called nobody"):
@@ -142,7 +142,7 @@ def test_a_run_that_cannot_be_is_refused_in_one_sentence(
 
 
 def test_what_can_be_resumed_has_a_checkpoint_and_is_not_at_work(place: Path) -> None:
-    folder = launching.run_folder("run")
+    folder = workspace.run_folder("run")
     RunDirectory(folder).make()
     write_status(folder, status_of())
     with pytest.raises(ValueError, match="run is running already"):

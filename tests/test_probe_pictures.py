@@ -129,7 +129,7 @@ def test_the_x_ray_counts_what_each_object_got(run: Path) -> None:
         assert (0 if group is None else len(group)) == len(missing)
         assert f"**{len(missing)}** of" in share_words(trace, shares) or not missing
         least = [
-            min(pair) for pair in share_table(shares)[["drawn anchors", "drawn RoIs"]].to_numpy().tolist()
+            min(pair) for pair in share_table(shares)[["anchors drawn", "RoIs drawn"]].to_numpy().tolist()
         ]
         assert least == sorted(least), "who got the least comes first"
         poor += len(missing)

@@ -156,7 +156,7 @@ def test_the_panel_launches_a_process_that_trains_as_it_was_told(
     app.button(key="train.launch").click()
     calm(app.run())
     assert app.query_params["training"] == "new"
-    config = read_config(RunDirectory(launching.run_folder("new")).config)
+    config = read_config(RunDirectory(workspace.run_folder("new")).config)
     assert (config.epochs, config.data.train, config.model.source) == (3, "shapes:6:1", "shapes")
     assert config.recipe.lr == 1e-4, "good weights are tuned gently"
     status = training.look("new").status

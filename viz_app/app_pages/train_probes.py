@@ -23,7 +23,7 @@ from viz_app.figures.probe_pictures import (
     frames_shown,
 )
 from viz_app.figures.rung_strip import rung_strip, rung_words
-from viz_app.jobs.launching import run_folder
+from viz_app.jobs.workspace import run_folder
 from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from detector.training.metrics_log import MetricsReader
 from detector.training.run_directory import RunDirectory
 from viz_app import state
 from viz_app.figures.run_curves import RunCurve, run_color
-from viz_app.jobs.launching import run_folder
 from viz_app.jobs.training import every_run
+from viz_app.jobs.workspace import run_folder
 from viz_app.problems import literal
 from viz_app.sidebar.choosing import show_checkpoint
 

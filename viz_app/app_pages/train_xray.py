@@ -18,7 +18,7 @@ from viz_app.figures.roi_samples import roi_sample_groups
 from viz_app.figures.rpn_filter import ground_truth_group
 from viz_app.figures.rpn_samples import SampleKind, sample_groups
 from viz_app.figures.sampled_batch import neglected_group, object_shares, share_table, share_words
-from viz_app.jobs.launching import run_folder
+from viz_app.jobs.workspace import run_folder
 from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from detector.training.stopping import request_stop
 from viz_app.jobs import workspace
 from viz_app.jobs.sessions import child_of, start_session, works_in
 from viz_app.jobs.slots import CUDA, taken_slots
-from viz_app.jobs.workspace import is_name, runs_folder
+from viz_app.jobs.workspace import run_folder, runs_folder
 
 if TYPE_CHECKING:
     from detector.training.config import RunConfig
@@ -36,22 +36,6 @@ VARIABLE = "BOXSCOPE_TRAININGS"
 OUTPUT = "output.log"
 """What the process printed: its log is `train.log`."""
 _PATIENCE = 2.0
-
-
-def run_folder(name: str) -> Path:
-    """The folder of one run; it need not exist.
-
-    Args:
-        name: letters, digits, dots, dashes and underscores; not a path.
-
-    Raises:
-        ValueError: something else, which could lead out of the workspace.
-    """
-    if not is_name(name):
-        raise ValueError(
-            f"{name[:40]!r} cannot name a run; expected letters, digits, dots, dashes and underscores"
-        )
-    return runs_folder() / name
 
 
 def free_name(model: str) -> str:

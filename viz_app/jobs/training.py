@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from detector.training.run_directory import Run, RunDirectory, run_at, runs_in
-from viz_app.jobs.launching import OUTPUT, let_go, run_folder
-from viz_app.jobs.workspace import is_name, runs_folder
+from viz_app.jobs.launching import OUTPUT, let_go
+from viz_app.jobs.workspace import is_name, run_folder, runs_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

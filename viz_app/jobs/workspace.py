@@ -60,11 +60,20 @@ def diagnosis_folder(name: str) -> Path:
     Raises:
         ValueError: something else, which could lead out of the workspace.
     """
+    return _below(workspace() / "diagnoses", name, "a diagnosis")
+
+
+def run_folder(name: str) -> Path:
+    """The folder of one training run; it need not exist. As `diagnosis_folder`."""
+    return _below(runs_folder(), name, "a run")
+
+
+def _below(folder: Path, name: str, what: str) -> Path:
     if not is_name(name):
         raise ValueError(
-            f"{name[:40]!r} names no diagnosis; expected letters, digits, dots, dashes and underscores"
+            f"{name[:40]!r} cannot name {what}; expected letters, digits, dots, dashes and underscores"
         )
-    return workspace() / "diagnoses" / name
+    return folder / name
 
 
 def is_name(text: str) -> bool:
