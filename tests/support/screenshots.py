@@ -70,10 +70,17 @@ def _make_ready(page: Page, name: str) -> None:
     """Let the pages about a data set do their work first."""
     if name == "dataset":
         page.get_by_role("button", name="Diagnose").click()
+        stop = page.get_by_role("button", name="Stop")
+        expect(stop).to_be_visible(timeout=PATIENCE_MS)
+        expect(stop).to_be_hidden(timeout=PATIENCE_MS)
         expect(page.get_by_text("Where objects are lost")).to_be_visible(timeout=PATIENCE_MS)
     elif name == "doctor":
         page.get_by_role("button", name="Examine").click()
         expect(page.get_by_role("heading", name="Findings")).to_be_visible(timeout=PATIENCE_MS)
+    elif name == "evaluate":
+        expect(page.get_by_role("heading", name="Precision against recall")).to_be_visible(
+            timeout=PATIENCE_MS
+        )
     wait_until_idle(page)
 
 

@@ -28,9 +28,9 @@ def choose_pair(scene: Scene | None) -> tuple[str, str] | None:
     """Draw the card; the names of both diagnoses, None while there are not two."""
     with st.container(border=True):
         names = known_runs()
-        a = _take("run", names, None)
+        a = _take("run", names, _earlier(names))
         partners = [] if a is None else partners_of(a, names)
-        b = _take("versus", partners, None)
+        b = _take("versus", partners, partners[0] if partners else None)
         if names:
             _choosers(a, b, names, partners)
         if b is None:
@@ -64,10 +64,16 @@ def _is_usable(name: str) -> bool:
     return jobs.job_of(folder) is not None and jobs.poll(folder).state is JobState.DONE
 
 
+def _earlier(names: list[str]) -> str | None:
+    """Where nothing is asked for: the one before the latest of its data set, so that B is what came after A."""
+    partners = partners_of(names[0], names) if names else []
+    return next(iter((*partners, *names)), None)
+
+
 def _take(slot: str, names: list[str], default: str | None) -> str | None:
-    """What the link asks for, else the first one; the address follows."""
+    """What the link asks for, else the default; the address follows."""
     asked = getattr(survey(), slot)
-    shown = asked if asked in names else (names[0] if names else default)
+    shown = asked if asked in names else default
     if shown != asked:
         look_at(**{slot: shown})
     if slot == "run" and shown is not None:
