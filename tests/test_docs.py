@@ -106,8 +106,6 @@ def _check(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
         words = [re.sub(r"^shapes:\d+:\d+$", SCENES, word) for word in words]
     elif words[0] not in RUN_AS_THEY_ARE:
         return
-    if any(word.startswith("first/") for word in words):
-        return  # it needs a training
     capsys.readouterr()
     status = run(words)
     said, complained = capsys.readouterr()

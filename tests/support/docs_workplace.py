@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,16 @@ from detector import load_detector
 from detector.data import CocoDataset, ShapesDataset, write_coco
 from support.docs import ROOT
 
+BUNDLED = ROOT / "detector" / "models" / "weights" / "shapes.safetensors"
 CORNERS_SEED = 5
 """Of the six scenes of README's data set that holds corners."""
 
 
 def make_workplace(folder: Path) -> None:
-    """A photo, data sets, a checkpoint and settings, each under the name that the documents give it."""
+    """A photo, data sets, a checkpoint, settings and a run, each under the name that the documents give it.
+
+    The folder `workspace` in it is to be Boxscope's workspace.
+    """
     samples = ROOT / "sample_images"
     (folder / "sample_images").symlink_to(samples)
     Image.open(samples / "scene_00.png").convert("RGB").save(folder / "photo.jpg")
@@ -30,6 +35,9 @@ def make_workplace(folder: Path) -> None:
     for name in ("run.yaml", "runs/shapes-1/config.yaml"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("epochs: 1\n")
+    trained = folder / "workspace" / "runs" / "shapes-1" / "checkpoints"
+    trained.mkdir(parents=True)
+    shutil.copy(BUNDLED, trained / "best.safetensors")
     (folder / ".streamlit").mkdir()
     (folder / ".streamlit" / "secrets.toml").write_text(
         '[auth]\nredirect_uri = "https://boxscope.example/oauth2callback"\ncookie_secret = "long"\n'
