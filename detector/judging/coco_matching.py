@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from detector.judging.rows import Found, Truth
 
 MOST = 100
+"""Detections of each image and category that COCO looks at, the best ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

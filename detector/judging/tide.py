@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.explaining.false_positives import TideType
+from detector.judging.coco_numbers import RECALLS
 from detector.judging.summary import TideShare
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from detector.judging.rows import ImageReport
 
-_RECALLS = np.linspace(0, 1, 101)
 _MOST = 100
 _MENDED = (TideType.CLS, TideType.LOC)
 
@@ -102,7 +102,7 @@ def _ap(entries: Sequence[Entry], total: int) -> float:
         return 0.0
     true = hits.cumsum()
     precision = np.maximum.accumulate((true / np.arange(1, len(true) + 1))[::-1])[::-1]
-    places = np.searchsorted(true / total, _RECALLS, side="left")
+    places = np.searchsorted(true / total, RECALLS, side="left")
     return float(np.where(places < len(true), precision[np.minimum(places, len(true) - 1)], 0.0).mean())
 
 

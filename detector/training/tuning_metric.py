@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from detector.judging.coco_matching import MOST
+from detector.judging.coco_numbers import IOUS, RECALLS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from detector.data.ground_truth import GroundTruth
-
-OVERLAPS = np.linspace(0.5, 0.95, 10)
-RECALLS = np.linspace(0.0, 1.0, 101)
-MOST = 100
-"""Detections of each image and category that COCO looks at, the best ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,8 +90,8 @@ class Judge:
         """What COCO says of these detections."""
         found, rank = self._in_order(found)
         matched, ignored = self._match(found, rank)
-        precision = np.full((len(OVERLAPS), len(RECALLS), self._labels), -1.0)
-        recall = np.full((len(OVERLAPS), self._labels), -1.0)
+        precision = np.full((len(IOUS), len(RECALLS), self._labels), -1.0)
+        recall = np.full((len(IOUS), self._labels), -1.0)
         for label in np.flatnonzero(self._objects):
             of = np.flatnonzero(found.labels == label)
             of = of[np.argsort(-found.scores[of], kind="stable")]
@@ -124,16 +122,16 @@ class Judge:
 
         The detections of one rank, at most one of each image and category, are matched at once.
         """
-        matched = np.zeros((len(rank), len(OVERLAPS)), dtype=bool)
+        matched = np.zeros((len(rank), len(IOUS)), dtype=bool)
         ignored = np.zeros_like(matched)
         near = self._overlaps(found)
-        places = np.flatnonzero(near.max(axis=1, initial=0.0) >= OVERLAPS[0])
+        places = np.flatnonzero(near.max(axis=1, initial=0.0) >= IOUS[0])
         objects, crowds = (self._of > 0) & ~self._crowd, (self._of > 0) & self._crowd
-        taken = np.zeros((self._images, len(OVERLAPS), self._of.shape[1]), dtype=bool)
+        taken = np.zeros((self._images, len(IOUS), self._of.shape[1]), dtype=bool)
         for number in np.unique(rank[places]):
             rows = places[rank[places] == number]
             image = found.image[rows]
-            over = near[rows][:, None, :] >= OVERLAPS[None, :, None]
+            over = near[rows][:, None, :] >= IOUS[None, :, None]
             best = np.where(over & objects[image][:, None] & ~taken[image], near[rows][:, None, :], -1.0)
             which, hit = _last_best(best)
             # Rows of one rank may share an image, but then not a category, and so never an object.
