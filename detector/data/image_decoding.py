@@ -13,17 +13,22 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from detector.data.plain_file import open_plain
 from detector.data.png_rows import holds_all_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
 
 # Decoders that are common, maintained and run no outside program (EPS would start Ghostscript).
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 50_000_000
+MAX_BYTES = 500_000_000
+"""Of a file. As many pixels as are allowed, in colour with 16 bits and uncompressed, have 400 MB."""
 MAX_UINT16 = 65535
 
-ORIENTATION_TAG = 0x0112
+_ORIENTATION_TAG = 0x0112
 # Python keeps one list of warning filters per process: two threads at once would undo each other's.
 _WARNINGS = threading.Lock()
 _ORIENTATIONS = {
@@ -39,6 +44,14 @@ _ORIENTATIONS = {
 
 class ImageRefused(ValueError):
     """An image that cannot be used; the message is one sentence for people."""
+
+
+def open_image_file(path: Path) -> BinaryIO:
+    """The file of an image, opened once; raises ImageRefused where there is none, or where it is too large."""
+    try:
+        return open_plain(path, at_most=MAX_BYTES, remedy="save it compressed, or make it smaller")
+    except ValueError as error:
+        raise ImageRefused(f"{path}: {error}") from error
 
 
 def decoded(file: IO[bytes], name: str) -> np.ndarray:
@@ -60,9 +73,9 @@ def decoded(file: IO[bytes], name: str) -> np.ndarray:
 
 
 def open_image(file: IO[bytes]) -> Image.Image:
-    """The image with its header read; Pillow's warning at 89 megapixels is left out, our limit is lower."""
+    """The image with its header read; no warnings, of 89 megapixels (our limit is lower) or of odd metadata."""
     with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")
         return Image.open(file, formats=FORMATS)
 
 
@@ -117,12 +130,19 @@ def rgb_of(image: Image.Image, name: str) -> np.ndarray:
         ) from error
 
 
+def orientation_of(image: Image.Image) -> int:
+    """EXIF orientation from 1 to 8; 1 where there is none, or none that can be."""
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a corrupt block costs no more than the orientation
+        try:
+            flag = image.getexif().get(_ORIENTATION_TAG, 1)
+        except Exception:  # a corrupt block raises anything
+            return 1
+    return flag if flag in range(1, 9) else 1
+
+
 def _upright(image: Image.Image) -> Image.Image:
-    try:
-        orientation = image.getexif().get(ORIENTATION_TAG, 1)
-        transpose = _ORIENTATIONS.get(orientation)
-    except Exception:  # a corrupt EXIF block raises anything, and costs no more than the orientation
-        transpose = None
+    transpose = _ORIENTATIONS.get(orientation_of(image))
     return image if transpose is None else image.transpose(transpose)
 
 

@@ -9,17 +9,16 @@ import struct
 from typing import TYPE_CHECKING
 
 from detector.data.image_decoding import (
-    ORIENTATION_TAG,
-    ImageRefused,
     check_size,
     one_sentence,
     open_image,
+    open_image_file,
+    orientation_of,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from PIL import Image
+    from typing import BinaryIO
 
 IMAGE_ENDINGS = frozenset(
     (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
@@ -50,33 +49,25 @@ def stored_size(path: Path) -> tuple[tuple[int, int], int]:
     Raises:
         ImageRefused: as `upright_size`.
     """
-    try:
-        with path.open("rb") as file, one_sentence(str(path)), open_image(file) as image:
-            check_size(image.width, image.height, str(path))
-            plain = image.format == "PNG" and not _png_may_turn(path)
-            flag = 1 if plain else _orientation(image)
-            # Pillow turns a TIFF file by itself, and says the size that it will have.
-            turned = image.format == "TIFF" and flag in _TURNED
-            return ((image.width, image.height) if turned else (image.height, image.width)), flag
-    except OSError as error:
-        raise ImageRefused(f"{path}: the file cannot be read ({error.strerror or error})") from error
+    with open_image_file(path) as file, one_sentence(str(path)), open_image(file) as image:
+        check_size(image.width, image.height, str(path))
+        plain = image.format == "PNG" and not _png_may_turn(file)
+        flag = 1 if plain else orientation_of(image)
+        # Pillow turns a TIFF file by itself, and says the size that it will have.
+        turned = image.format == "TIFF" and flag in _TURNED
+        return ((image.width, image.height) if turned else (image.height, image.width)), flag
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        flag = image.getexif().get(ORIENTATION_TAG, 1)
-    except Exception:  # a corrupt EXIF block raises anything; such an image is read as it is stored
-        return 1
-    return flag if flag in range(1, 9) else 1
-
-
-def _png_may_turn(path: Path) -> bool:
+def _png_may_turn(file: BinaryIO) -> bool:
     """Whether a PNG has a chunk that could hold an orientation; Pillow decodes all pixels to answer that."""
-    with path.open("rb") as file:
+    position = file.tell()
+    try:
         file.seek(8)
         while len(head := file.read(8)) == 8:
             length, kind = struct.unpack(">I4s", head)
             if kind in _MAY_TURN:
                 return True
             file.seek(length + 4, 1)
-    return False
+        return False
+    finally:
+        file.seek(position)

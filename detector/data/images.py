@@ -15,7 +15,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from detector.data.image_decoding import ImageRefused, check_size, decoded, one_sentence, rgb_of
+from detector.data.image_decoding import (
+    ImageRefused,
+    check_size,
+    decoded,
+    one_sentence,
+    open_image_file,
+    rgb_of,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +65,8 @@ def read_image(source: ImageSource, *, name: str | None = None) -> InputImage:
 
     Raises:
         ImageRefused: a ValueError: no such file, not an image of a known format, damaged, empty, more than
-            50 megapixels (known from the header, before anything is decoded), or values, channels or a data
-            type that do not fit.
+            50 megapixels (known from the header, before anything is decoded) or 500 MB, or values, channels or
+            a data type that do not fit.
         TypeError: a source of another kind.
     """
     if isinstance(source, str | Path):
@@ -135,12 +142,5 @@ def _from_array(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def _read_path(path: Path) -> np.ndarray:
-    try:
-        if not path.exists():
-            raise ImageRefused(f"{path}: there is no such file")
-        if not path.is_file():
-            raise ImageRefused(f"{path}: not a file; give the path of one image")
-        with path.open("rb") as file:
-            return decoded(file, str(path))
-    except OSError as error:
-        raise ImageRefused(f"{path}: the file cannot be read ({error.strerror or error})") from error
+    with open_image_file(path) as file:
+        return decoded(file, str(path))

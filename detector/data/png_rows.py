@@ -40,13 +40,22 @@ def _measure(file: IO[bytes]) -> bool:
         if kind == b"IHDR":
             missing = _expected_bytes(*struct.unpack(">IIBBBBB", file.read(length)))
         elif kind == b"IDAT":
-            missing -= _inflated_bytes(inflater, file.read(length), missing)
+            missing -= _inflated_chunk(inflater, file, length, missing)
         else:
             file.seek(length, 1)
         if kind == b"IEND" or missing <= 0:
             break
         file.seek(4, 1)
     return missing <= 0
+
+
+def _inflated_chunk(inflater: zlib._Decompress, file: IO[bytes], length: int, limit: int) -> int:
+    """How many bytes a chunk inflates to; it is read in pieces, for its length may be a lie."""
+    count = 0
+    while length > 0 and (data := file.read(min(length, _BLOCK))):
+        count += _inflated_bytes(inflater, data, limit - count)
+        length -= len(data)
+    return count
 
 
 def _inflated_bytes(inflater: zlib._Decompress, data: bytes, limit: int) -> int:

@@ -134,6 +134,7 @@ def _thresholds() -> Thresholds:
 def _replayer(options: Namespace) -> Replayer:
     """What was captured, or what the trace file holds."""
     from detector import Replayer, Trace, capture
+    from detector.data.images import read_image
 
     if Path(options.image).suffix.lower() == TRACE:
         for name, held in (("target", "the objects"), ("model", "what the model computed"), ("weights", "")):
@@ -141,8 +142,9 @@ def _replayer(options: Namespace) -> Replayer:
                 raise ValueError(f"--{name} goes with an image; a trace holds {held or 'what they computed'}")
         return Replayer(Trace.load(options.image))
     path = _image_path(options.image)
+    image = read_image(path)  # before a model is loaded for nothing
     detector = named_detector(options.model or "shapes", options.weights)
-    return Replayer(capture(detector, path, _truth(path, options.target, detector)), detector)
+    return Replayer(capture(detector, image, _truth(path, options.target, detector)), detector)
 
 
 def _image_path(name: str) -> Path:

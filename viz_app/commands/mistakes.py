@@ -25,6 +25,8 @@ _RULES = (
         lambda m: f"{m['given']} is not understood: there is no such option, or it is one argument too many",
     ),
 )
+# The name of a file may hold what moves a terminal's cursor, or turns the direction of its text.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _KINDS = {"int": "a whole number", "float": "a number"}
 _POSITIONAL = {
     "image": "IMAGE",
@@ -37,15 +39,19 @@ _POSITIONAL = {
 
 
 def one_line(mistake: Exception, command: str | None = None) -> str:
-    """The mistake as a person reads it: no line breaks, and nothing of the parser's own words.
+    """The mistake as a person reads it: no line breaks, nothing of the parser's own words, no control characters.
 
     Args:
         mistake: raised by the parser or by a subcommand.
         command: the subcommand whose options were being read, whose help is then named; None otherwise.
     """
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], _sentence(mistake, command))
+
+
+def _sentence(mistake: Exception, command: str | None) -> str:
     text = " ".join(str(mistake).split())
     if isinstance(mistake, OSError) and mistake.filename is not None and mistake.strerror:
-        return f"{mistake.filename2 or mistake.filename}: {mistake.strerror.lower()}"
+        return f"{' '.join(str(mistake.filename2 or mistake.filename).split())}: {mistake.strerror.lower()}"
     if isinstance(mistake, OSError) and mistake.strerror:
         return mistake.strerror.lower()
     said = re.sub(r"<class '([\w.]+)'>", r"\1", text)
