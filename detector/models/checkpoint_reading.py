@@ -19,11 +19,15 @@ from pathlib import Path
 
 import torch
 
+from detector.data.plain_file import read_plain
 from detector.data.sealed import KIND_KEY, read_sealed
 
 CHECKPOINT_KIND = "checkpoint"
+MAX_BYTES = 4_000_000_000
+"""Of a file; the largest detector of torchvision has 180 MB, with its optimizer's state three times as much."""
 _STATE_KEYS = ("state_dict", "model", "model_state_dict")
 _TAR_MAGIC = slice(257, 262)
+_PIECE = 1 << 20
 # torch keeps its list of safe globals per process: two loads at once would undo each other's.
 _SAFE_GLOBALS = threading.Lock()
 
@@ -76,12 +80,7 @@ def _is_bare_pickle(data: bytes) -> bool:
 
 
 def _read_bytes(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            raise ValueError("it is a folder" if path.is_dir() else "there is no such file")
-        data = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"the file cannot be read ({error.strerror or error})") from error
+    data = read_plain(path, at_most=MAX_BYTES, remedy="save model.state_dict() alone")
     if not data:
         raise ValueError("the file is empty")
     return data
@@ -107,13 +106,33 @@ def _unpickle(data: bytes) -> object:
 def _check_archive(data: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
+            _check_members(archive.infolist())
+            changed = _first_changed(archive)
     except zipfile.BadZipFile as error:
         raise ValueError(f"the file is damaged or half-written ({error})") from error
+    if changed:
+        raise ValueError(f"the file is damaged ({changed} does not fit its checksum); fetch it again")
+
+
+def _check_members(members: list[zipfile.ZipInfo]) -> None:
     if any(member.filename.endswith("/constants.pkl") for member in members):
         raise ValueError("a TorchScript archive holds code; save model.state_dict() instead")
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise ValueError("a compressed zip archive is not a checkpoint (torch.save never compresses)")
+
+
+def _first_changed(archive: zipfile.ZipFile) -> str:
+    """The first entry whose bytes do not fit its checksum, which torch itself does not look at; else nothing."""
+    for member in archive.infolist():
+        if not member.CRC:  # torch was told not to write any (`set_crc32_options`), or the entry is empty
+            continue
+        try:
+            with archive.open(member) as file:
+                while file.read(_PIECE):
+                    pass
+        except Exception:  # an entry that lies about its length or its place fails in many ways
+            return member.filename
+    return ""
 
 
 def _first_line(error: Exception) -> str:

@@ -19,7 +19,7 @@ from detector.models.checkpoint_reading import CHECKPOINT_KIND, CheckpointFile, 
 from detector.models.detector import Detector
 from detector.models.families import PYRAMID
 from detector.models.published import FAMILIES_WITHOUT_EPS, PublishedFile, coco_names, find_published
-from detector.models.state_dicts import CleanState, check_finite, check_fit, clean_state
+from detector.models.state_dicts import CleanState, check_finite, check_fit, check_stored, clean_state
 from detector.models.training_words import categories_beside, hints_beside
 
 _COCO_CLASSES = 91
@@ -117,6 +117,7 @@ def _load_foreign(
     file: CheckpointFile, hints: Hints, categories: Sequence[str] | None, name: str
 ) -> Detector:
     state = clean_state(file.state)
+    check_stored(state.tensors)
     published = find_published(file.sha256, file.path.name)
     said = hints_beside(file.beside)
     if published is not None:
@@ -145,8 +146,8 @@ def _filled(blueprint: Blueprint, tensors: Mapping[str, Tensor]) -> GeneralizedR
         raise ValueError(f"its settings do not make a {blueprint.family} ({error})") from error
     expected = model.state_dict()
     check_fit(tensors, expected, blueprint.family)
-    check_finite(tensors)
     fitting = {name: tensor.to(expected[name].dtype, copy=True) for name, tensor in tensors.items()}
+    check_finite(fitting)  # as they will be used: a large float64 becomes infinite in float32
     model.load_state_dict({name: tensor.contiguous() for name, tensor in fitting.items()}, assign=True)
     return model
 

@@ -136,6 +136,27 @@ def check_fit(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], wha
     )
 
 
+def check_stored(tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors whose values are not all in the file, one by one.
+
+    Raises:
+        ValueError: a tensor without values (of the meta device), a sparse one, or one that claims more values
+            than its storage holds; so a small file cannot fill the memory.
+    """
+    bad = [name for name, tensor in tensors.items() if not _is_stored(tensor)]
+    if bad:
+        raise ValueError(
+            f"{bad[0]!r} is not stored value by value (it is sparse, repeated or empty); save a plain "
+            "model.state_dict()"
+        )
+
+
+def _is_stored(tensor: Tensor) -> bool:
+    if tensor.is_meta or tensor.layout is not torch.strided:
+        return False
+    return tensor.untyped_storage().nbytes() >= tensor.numel() * tensor.element_size()
+
+
 def check_finite(tensors: Mapping[str, Tensor]) -> None:
     """Refuse weights with NaN or infinite values.
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from detector.data.ground_truth import GroundTruth
+from detector.data.plain_file import read_plain
 from detector.data.sealed import KIND_KEY, Sealed, read_sealed, write_sealed
 from detector.tracing.samples import AnchorSamples, Losses, RoiSamples, TrainingView
 from detector.tracing.thresholds import Thresholds
@@ -28,9 +29,14 @@ from detector.tracing.trace import (
     RpnStage,
     Trace,
 )
+from detector.tracing.trace_checks import check_parts
 
 _KIND = "trace"
 _DOCUMENT = "trace"
+MAX_BYTES = 2_000_000_000
+"""Of a file; a photo of 12 megapixels with feature maps has a few hundred million, unless it holds many masks."""
+_ROOM = 10_000_000  # for the header, whose ledger of names is far smaller
+_SMALLER = "save it without feature maps (features=False, `--no_features`), or of a smaller image"
 _HALF_MAX = 65504.0
 _RECORDS = (
     InputStage, BackboneStage, RpnStage, HeadStage, Detections, Thresholds, FilterRules, GroundTruth,
@@ -48,11 +54,14 @@ def save_trace(trace: Trace, path: str | Path, *, features: bool = True) -> None
         features: keep feature maps and pooled features, in half precision; without them the file is small.
 
     Raises:
-        ValueError: the folder does not exist.
+        ValueError: the folder does not exist, or the file would be too large for `load_trace`.
         OSError: the file cannot be written.
     """
     tensors: dict[str, Tensor] = {}
     document = _pack(_reduced(trace, features=features), "", tensors)
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    if size > MAX_BYTES - _ROOM:
+        raise ValueError(f"{path}: the trace would have {size / 10**9:.1f} GB, over 2 GB; {_SMALLER}")
     write_sealed(Path(path), _KIND, tensors, {_DOCUMENT: json.dumps(document)})
 
 
@@ -60,12 +69,12 @@ def load_trace(path: str | Path) -> Trace:
     """Read a trace; the model is not needed, and nothing that the file holds is run.
 
     Raises:
-        ValueError: no such file, not a trace, damaged, changed, or of another version; names the file.
+        ValueError: no such file, not a trace, over 2 GB, damaged, changed, or of another version; names the file.
     """
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise ValueError(f"{path}: the trace cannot be read ({error.strerror or error})") from error
+        data = read_plain(Path(path), at_most=MAX_BYTES, remedy=_SMALLER)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     return parse_trace(data, str(path))
 
 
@@ -87,35 +96,12 @@ def _trace_of(sealed: Sealed) -> Trace:
             for name, value in json.loads(sealed.entries[_DOCUMENT]).items()
         }
         trace = Trace(**fields)
-        _check_parts(trace)
+        check_parts(trace)
         return trace
-    except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
-        raise ValueError(f"the trace lacks something or holds too much ({error})") from error
-
-
-def _check_parts(trace: Trace) -> None:
-    """Refuse a file whose tensors do not belong together: whoever wrote the checksum may have lied."""
-    anchors, rois, classes = sum(trace.rpn.per_level), len(trace.head.boxes), len(trace.categories)
-    expected = {
-        "input.pixels": (trace.input.pixels, (3, *trace.input.image_size)),
-        "rpn.anchors": (trace.rpn.anchors, (anchors, 4)),
-        "rpn.objectness": (trace.rpn.objectness, (anchors,)),
-        "rpn.deltas": (trace.rpn.deltas, (anchors, 4)),
-        "head.boxes": (trace.head.boxes, (rois, 4)),
-        "head.anchor": (trace.head.anchor, (rois,)),
-        "head.level": (trace.head.level, (rois,)),
-        "head.class_logits": (trace.head.class_logits, (rois, classes)),
-    }
-    for name, (tensor, shape) in expected.items():
-        if tuple(tensor.shape) != shape:
-            raise ValueError(f"its {name} has shape {tuple(tensor.shape)}; expected {shape}")
-    if trace.head.deltas.shape not in ((rois, 4), (rois, 4 * classes)):
-        raise ValueError(f"its head.deltas has shape {tuple(trace.head.deltas.shape)}, for {rois} RoIs")
-    if rois and not -1 <= int(trace.head.anchor.min()) <= int(trace.head.anchor.max()) < anchors:
-        raise ValueError(f"its head.anchor names an anchor that is not among the {anchors:,}")
-    truth = trace.ground_truth
-    if truth is not None and len(truth) and int(truth.labels.max()) >= classes:
-        raise ValueError(f"its ground truth has a category that is not among the {classes}")
+    except ValueError:
+        raise
+    except Exception as error:  # a record built of the wrong things fails in many ways
+        raise ValueError(f"the trace lacks something or holds too much ({' '.join(str(error).split())})") from error
 
 
 def _reduced(trace: Trace, *, features: bool) -> Trace:
