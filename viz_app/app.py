@@ -20,7 +20,10 @@ if __name__ == "__main__":
 else:
     from streamlit.starlette import App
 
-    from viz_app.doorkeeper import only_known_hosts, opened_in_a_browser
+    from viz_app.doorkeeper import end_if_open, middleware, opened_in_a_browser
+    from viz_app.jobs.readable import guard_this_process
 
+    end_if_open()
+    guard_this_process()
     # Streamlit looks for this very assignment in the source before it runs anything.
-    app = App(__file__, middleware=only_known_hosts(), lifespan=opened_in_a_browser)
+    app = App(__file__, middleware=middleware(), lifespan=opened_in_a_browser)

@@ -51,14 +51,41 @@ def _app_options(parser: ArgumentParser) -> None:
         "--port",
         type=int,
         default=None,
-        help="where to listen, on this machine only; without it 8501 or the next free one",
+        help="where to listen; without it 8501 or the next free one",
+    )
+    parser.add_argument(
+        "--address",
+        type=str,
+        default=None,
+        help="listen at this address instead of for this machine only; needs a login, or --public",
+    )
+    parser.add_argument(
+        "--host",
+        type=str,
+        action="append",
+        default=[],
+        help="a name under which others ask for the app; may be given many times",
+    )
+    parser.add_argument(
+        "--public",
+        action="store_true",
+        help="open it to the network without a login: whoever can reach the app acts as you",
+    )
+    parser.add_argument(
+        "--folder",
+        type=str,
+        action="append",
+        default=[],
+        help="a folder whose files the app may read, beside its workspace; may be given many times",
     )
 
 
 def _app(options: Namespace) -> int:
+    from viz_app.jobs.readable import name_folders
     from viz_app.serving import serve
 
-    return serve(options.port)
+    name_folders(options.folder)
+    return serve(options.port, address=options.address, hosts=options.host, public=options.public)
 
 
 COMMANDS: dict[str, Command] = {

@@ -3,31 +3,50 @@
 import errno
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from viz_app.binding import MEANT, is_public
 from viz_app.bundled import config_file
 
 _APP = Path(__file__).resolve().with_name("app.py")
+_EVERY_INTERFACE = ("", "0.0.0.0", "::")
 
 
-def serve(port: int | None = None) -> int:
+def serve(
+    port: int | None = None, *, address: str | None = None, hosts: Sequence[str] = (), public: bool = False
+) -> int:
     """Serve the app until it is stopped; the exit status is Streamlit's own.
+
+    The server itself refuses to be public without a login (`viz_app.doorkeeper`), for it can be started by others.
 
     Args:
         port: where to listen. None takes Streamlit's default, or the next free one.
+        address: where to listen. None is this machine only.
+        hosts: names under which the app may be asked for, besides those of this machine and `address`.
+        public: it may be open to the network without a login.
 
     Raises:
-        ValueError: the port is out of range, taken, or not allowed to this user.
+        ValueError: the port is out of range, taken, or not allowed to this user; the address is none of this
+            machine; a host is no name.
     """
     settings = tomllib.loads(config_file().read_text(encoding="utf-8"))
+    server = settings["server"]
+    if address is not None:
+        is_public(address)  # Names it where nothing is known by this name.
+        server["address"] = address
+        server["allowedHosts"] += [address] if address not in _EVERY_INTERFACE else []
+    server["allowedHosts"] += _checked(hosts)
     if port is not None:
-        _check_port(settings["server"]["address"], port)
+        _check_port(server["address"], port)
+    if public:
+        os.environ[MEANT] = "1"
     command = streamlit_command(settings, port)
     if os.name != "nt":
         # The server takes this process over, so signals, process id and exit status are its own.
@@ -46,10 +65,23 @@ def streamlit_command(settings: dict[str, Any], port: int | None) -> list[str]:
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(_APP)]
     # Installed code does not change under the reader, and watching it would walk every module of torch.
     command.append("--server.fileWatcherType=none")
+    # Who may come in is said at home, not by the folder one happens to be in.
+    command.append(f"--secrets.files={Path.home() / '.streamlit' / 'secrets.toml'}")
+    command.append("--server.trustedUserHeaders={}")
     command += _flags(settings)
     if port is not None:
         command.append(f"--server.port={port}")
     return command
+
+
+def _checked(hosts: Sequence[str]) -> Sequence[str]:
+    for host in hosts:
+        # A pattern would answer under names that others choose.
+        if not re.fullmatch(r"[\w.:-]+", host):
+            raise ValueError(
+                f"host {host!r}: expected a name such as boxscope.example, without scheme, path or *"
+            )
+    return hosts
 
 
 def _flags(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
@@ -71,16 +103,20 @@ def _check_port(address: str, port: int) -> None:
     """Refuse a port that cannot be listened on, before Streamlit starts and logs a page about it."""
     if not 1 <= port <= 65535:
         raise ValueError(f"port {port} is out of range: give one from 1 to 65535")
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    # As the server does: a colon is IPv6, nothing is every interface.
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         # As the server does: a port whose last connections still linger is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
         except OSError as error:
-            raise ValueError(_port_trouble(port, error)) from error
+            raise ValueError(_port_trouble(address, port, error)) from error
 
 
-def _port_trouble(port: int, error: OSError) -> str:
+def _port_trouble(address: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"address {address} is none of this machine: give one that it has, or leave --address out"
     if error.errno == errno.EADDRINUSE:
         return f"port {port} is already taken: stop what listens there, or choose another with --port"
     if error.errno == errno.EACCES:

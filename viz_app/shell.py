@@ -16,7 +16,9 @@ from viz_app.components.strip import show_strip
 from viz_app.controls import choose_scene
 from viz_app.figures.strip import Stage, strip_of
 from viz_app.figures.strip_html import strip_html
+from viz_app.jobs.readable import stand_guard
 from viz_app.links import Selected
+from viz_app.login import admitted
 from viz_app.problems import show_notice
 from viz_app.sidebar.training import training_panel
 
@@ -69,6 +71,9 @@ def main() -> None:
     st.set_page_config(page_title="Boxscope", page_icon=ICON, layout="wide")
     st.logo(LOGO, size="large", icon_image=ICON)
     st.html(STYLE)
+    stand_guard()
+    if not admitted():
+        return
     box = st.container()
     panel = st.sidebar.container()
     scene = choose_scene(box)

@@ -141,9 +141,10 @@ def ratios_figure(extents: Tensor, ratios: Sequence[float] = ()) -> go.Figure:
 _LEGEND = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "itemsizing": "constant"}
 
 
-def _object_points(extents: Tensor, name: str, color: str) -> go.Scattergl:
+def _object_points(extents: Tensor, name: str, color: str) -> go.Scatter:
+    # Not Scattergl: that one writes code while it runs, which the pages forbid (viz_app/headers.py).
     heights, widths = extents.unbind(dim=1)
-    return go.Scattergl(
+    return go.Scatter(
         x=widths.numpy(), y=heights.numpy(), mode="markers", name=name,
         marker={"size": 5, "color": with_alpha(color, 0.8), "line": {"width": 0}},
         hovertemplate=f"{name}<br>%{{x:.0f}} × %{{y:.0f}} px<extra></extra>",
