@@ -56,7 +56,7 @@ MISTAKES = {
     "--recipe.lr fast": "recipe.lr is 'fast'; expected a number",
     "--recipe.lr -1": "recipe.lr is -1.0; expected a number above 0",
     "--recipe.rate 1": "--recipe.rate 1 is not understood",
-    "--config gone.yaml": "gone.yaml cannot be read (No such file or directory)",
+    "--config gone.yaml": "gone.yaml: there is no such file",
     "--data.train nowhere": "there is no data set 'nowhere'",
     "--trainer.devices 0 --trainer.accelerator cpu": "trainer.* asks for what this machine has not",
 }

@@ -71,7 +71,7 @@ def test_thresholds_are_tuned_by_two_workers_on_one_file(
         (["everything"], "WHAT is 'everything'; expected training or thresholds"),
         (["thresholds", "shapes:3", "--config", "run.yaml"], "--config goes with training"),
         (["--config", "run.yaml", "--model", "shapes"], "model goes with `tune thresholds`"),
-        (["--config", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml: there is no such file"),
         (["thresholds", "shapes:3", "--parameters", "lr"], "a study cannot change 'lr'"),
         (["thresholds", "shapes:3", "--objective", "latency"], "the objective is 'latency'"),
         (["thresholds", "shapes:3", "--trials", "0"], "trials is 0"),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.data.augmentation import Augmentation
+from detector.data.plain_yaml import parse_yaml
 from detector.models.losses import LossWeights
 from detector.training import settings as known
 from detector.training.config import DataConfig, ModelConfig, Recipe, RunConfig, TrainerConfig
@@ -17,7 +18,6 @@ from detector.training.config_file import (
     changed,
     config_of,
     config_text,
-    parse_yaml,
     read_config,
     write_config,
 )
@@ -80,7 +80,7 @@ MISTAKES = {
     "model: {anchor_sizes: [[8], [a]]}": "model.anchor_sizes[1][0] is 'a'; expected a number",
     "model: {anchor_sizes: 8}": "model.anchor_sizes is 8; expected a list of lists of numbers or null",
     "model: {pyramid: {num_classes: 3}}": "pyramid.num_classes is given; leave it out, the data set says it",
-    "epochs: 3\nepochs: 4": "it is not YAML in line 1 (epochs comes twice)",
+    "epochs: 3\nepochs: 4": "it is not YAML in line 2 (epochs comes twice)",
     "recipe: [1": "it is not YAML in line 1",
     "- 1": "it holds [1]; expected settings such as `epochs: 10`",
     "": "it holds nothing; expected settings such as `epochs: 10`",
@@ -99,10 +99,10 @@ def test_a_mistake_is_one_sentence_that_names_the_key(text: str, tmp_path: Path)
 
 
 def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"gone\.yaml cannot be read \(No such file"):
+    with pytest.raises(ValueError, match=r"gone\.yaml: there is no such file"):
         read_config(tmp_path / "gone.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match=r"binary\.yaml cannot be read"):
+    with pytest.raises(ValueError, match=r"binary\.yaml: this is not text in UTF-8"):
         read_config(tmp_path / "binary.yaml")
 
 

@@ -39,7 +39,15 @@ def translated(truth: GroundTruth, labels: Sequence[int]) -> GroundTruth | None:
     Args:
         truth: the objects, under the data set's indices.
         labels: as `label_map` gives them.
+
+    Raises:
+        ValueError: an object of a category that the data set itself lacks.
     """
+    highest = int(truth.labels.max()) if len(truth) else UNKNOWN
+    if highest >= len(labels):
+        raise ValueError(
+            f"an object has the label {highest}; the data set's categories go from 1 to {len(labels) - 1}"
+        )
     own = torch.tensor(labels, dtype=torch.int64)[truth.labels]
     if bool((own == UNKNOWN).any()):
         return None

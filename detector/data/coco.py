@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from detector.data.annotated import AnnotatedFiles, AnnotatedImage, AnnotatedObject
 from detector.data.coco_file import read_coco_file
+from detector.data.file_names import is_file
 from detector.data.mistakes import Mistake, refuse
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _found_images(content: CocoFile, folders: list[Path]) -> list[AnnotatedImage
     where = " or ".join(str(folder) for folder in folders)
     for image in content.images:
         path = next(
-            (folder / image.file_name for folder in folders if (folder / image.file_name).is_file()), None
+            (folder / image.file_name for folder in folders if is_file(folder / image.file_name)), None
         )
         if path is None:
             what = f"the file {image.file_name} of image {image.id} is missing in {where}"

@@ -5,12 +5,12 @@ Boxes in the file are `[x, y, width, height]`; boxes handed out are xyxy, both i
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from detector.data.mistakes import NO_AREA, leaves_the_folder, wrong_box
+from detector.data.file_names import is_file_name, is_text
+from detector.data.mistakes import NO_AREA, shown, wrong_box
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,14 +34,28 @@ def read_image_entry(path: Path, entry: dict[str, Any], number: int) -> tuple[st
         ValueError: one sentence that names the file, the image, and what is wrong with it.
     """
     name = value_of(path, entry, f"image {number}", "file_name")
-    if not isinstance(name, str) or not name or leaves_the_folder(name):
+    if not is_file_name(name):
         raise ValueError(
-            f"{path}: image {number} has the file name {name!r}; expected a path inside the data set's folder"
+            f"{path}: image {number} has the file name {shown(name)}; expected a path inside the data set's folder"
         )
     if "height" not in entry or "width" not in entry:
         return name, None
     height, width = (whole_number(path, entry, f"image {number}", key) for key in ("height", "width"))
     return name, (height, width)
+
+
+def category_name(path: Path, entry: dict[str, Any], number: int) -> str:
+    """The name of the category whose id is `number`; a number is a name, too.
+
+    Raises:
+        ValueError: one sentence that names the file and the category.
+    """
+    name = value_of(path, entry, f"category {number}", "name")
+    if isinstance(name, int) and not isinstance(name, bool):
+        return shown(name)
+    if not is_text(name):
+        raise ValueError(f"{path}: category {number} has the name {shown(name)}; expected a text")
+    return name
 
 
 def read_annotation(path: Path, entry: dict[str, Any]) -> tuple[CocoAnnotation, int]:
@@ -55,7 +69,7 @@ def read_annotation(path: Path, entry: dict[str, Any]) -> tuple[CocoAnnotation, 
     image, category = (whole_number(path, entry, what, key) for key in ("image_id", "category_id"))
     box = value_of(path, entry, what, "bbox")
     if not isinstance(box, list) or len(box) != 4 or not all(_is_number(value) for value in box):
-        raise ValueError(f"{path}: {what} has the box {box!r}; expected [x, y, width, height]")
+        raise ValueError(f"{path}: {what} has the box {shown(box)}; expected [x, y, width, height]")
     x, y, width, height = map(_float, box)
     corners = x, y, x + width, y + height
     wrong = wrong_box(corners)
@@ -65,7 +79,7 @@ def read_annotation(path: Path, entry: dict[str, Any]) -> tuple[CocoAnnotation, 
         raise ValueError(f"{path}: {what} has the box {box}, which {wrong}")
     crowd = entry.get("iscrowd", 0)
     if crowd not in (0, 1):
-        raise ValueError(f"{path}: {what} has iscrowd {crowd!r}; expected 0 or 1")
+        raise ValueError(f"{path}: {what} has iscrowd {shown(crowd)}; expected 0 or 1")
     return CocoAnnotation(number, category, corners, bool(crowd), _area(entry)), image
 
 
@@ -81,7 +95,7 @@ def _area(entry: dict[str, Any]) -> float | None:
 def value_of(path: Path, entry: dict[str, Any], what: str, key: str) -> Any:  # noqa: ANN401 - any JSON value
     """What an entry says under `key`; ValueError where it says nothing. `what` names the entry."""
     if key not in entry:
-        raise ValueError(f"{path}: {what} has no '{key}' ({_short(entry)})")
+        raise ValueError(f"{path}: {what} has no '{key}' ({shown(entry)})")
     return entry[key]
 
 
@@ -90,7 +104,7 @@ def whole_number(path: Path, entry: dict[str, Any], what: str, key: str) -> int:
     value = value_of(path, entry, what, key)
     # Some tools write ids and sizes as 3.0; NaN and True are still refused.
     if not _is_number(value) or not -(2**63) < value < 2**63 or value != int(value):
-        raise ValueError(f"{path}: {what} has the {key} {value!r}; expected a whole number")
+        raise ValueError(f"{path}: {what} has the {key} {shown(value)}; expected a whole number")
     return int(value)
 
 
@@ -104,8 +118,3 @@ def _float(value: float) -> float:
         return float(value)
     except OverflowError:
         return math.inf
-
-
-def _short(entry: dict[str, Any]) -> str:
-    text = json.dumps(entry)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -5,22 +5,25 @@ Boxes in the file are `[x, y, width, height]`; boxes handed out are xyxy, both i
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.data.coco_entries import (
     CocoAnnotation,
+    category_name,
     read_annotation,
     read_image_entry,
-    value_of,
     whole_number,
 )
-from detector.data.mistakes import Mistake, refuse
+from detector.data.mistakes import Mistake, refuse, shown
+from detector.data.plain_json import parse_json
+from detector.data.text_file import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+_LARGEST = 4 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def _categories(path: Path, document: dict[str, Any]) -> dict[int, str]:
         with collected:
             number = whole_number(path, entry, "a category", "id")
             _refuse_duplicate(path, categories, number, "category")
-            categories[number] = str(value_of(path, entry, f"category {number}", "name"))
+            categories[number] = category_name(path, entry, number)
     collected.refuse()
     if not categories:
         raise ValueError(f"{path}: there are no categories; expected at least one")
@@ -128,14 +131,12 @@ def load_document(path: Path) -> dict[str, Any]:
     """The JSON object of an annotation file, its entries unchecked.
 
     Raises:
-        ValueError: no such file, not JSON, or not the three lists of COCO.
+        ValueError: no such file, not JSON (in UTF-8, no key twice), or not the three lists of COCO.
     """
     try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ValueError(f"{path}: the file cannot be read ({error.strerror or error})") from error
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: this is not JSON ({error})") from error
+        document = parse_json(text_of(path, _LARGEST))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     if not looks_like_coco(document):
         raise ValueError(
             f"{path}: this is not a COCO detection file; expected an object with the lists "
@@ -147,7 +148,7 @@ def load_document(path: Path) -> dict[str, Any]:
 def _entries(path: Path, document: dict[str, Any], key: str) -> list[dict[str, Any]]:
     for position, entry in enumerate(document[key]):
         if not isinstance(entry, dict):
-            raise ValueError(f"{path}: entry {position} of '{key}' is {entry!r}; expected an object")
+            raise ValueError(f"{path}: entry {position} of '{key}' is {shown(entry)}; expected an object")
     return document[key]
 
 

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from detector.data.annotated import AnnotatedFiles, FolderContent
 from detector.data.coco import ANNOTATIONS, CocoDataset
 from detector.data.ground_truth import GroundTruth
@@ -93,7 +95,10 @@ def splits_of(source: str | Path) -> dict[str, str]:
 
 
 def ground_truth_of(target: dict[str, Any]) -> GroundTruth:
-    """The objects of one item (of any data set here) as a record."""
-    labels = target["labels"]
+    """The objects of one item (of any data set here) as a record; raises ValueError as `GroundTruth`."""
+    for key in ("boxes", "labels"):
+        if key not in target:
+            raise ValueError(f"the target has no {key!r}; expected boxes [G, 4] and labels [G]")
+    labels = torch.as_tensor(target["labels"])
     crowd, ids = target.get("iscrowd", labels[:0].bool()), target.get("ids", labels[:0])
     return GroundTruth(target["boxes"], labels, crowd, ids)

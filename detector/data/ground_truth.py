@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+MOST_OBJECTS = 10_000
+"""How many objects an image may have: what is worked out for each of them grows with their number."""
+MANY_REMEDY = "cut it into several images, or look whether all its annotations belong to it"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroundTruth:
@@ -33,9 +37,13 @@ class GroundTruth:
 
     def __post_init__(self) -> None:
         boxes = torch.as_tensor(self.boxes, dtype=torch.float32)
-        labels = torch.as_tensor(self.labels, dtype=torch.int64).reshape(-1)
-        boxes = boxes.reshape(0, 4) if boxes.numel() == 0 else boxes
+        labels = _whole(torch.as_tensor(self.labels)).reshape(-1)
         count = len(labels)
+        if count > MOST_OBJECTS:
+            raise ValueError(
+                f"the image has {count:,} objects; expected {MOST_OBJECTS:,} at most: {MANY_REMEDY}"
+            )
+        boxes = boxes.reshape(0, 4) if boxes.numel() == 0 else boxes
         if boxes.ndim != 2 or boxes.shape[1] != 4:
             raise ValueError(
                 f"ground-truth boxes have shape {tuple(boxes.shape)}; expected [G, 4] as x1, y1, x2, y2"
@@ -66,6 +74,14 @@ class GroundTruth:
         """What a torchvision detector takes in training mode: `{"boxes", "labels"}`, without crowd regions."""
         keep = ~self.crowd
         return {"boxes": self.boxes[keep], "labels": self.labels[keep]}
+
+
+def _whole(labels: Tensor) -> Tensor:
+    """As int64; a number between two categories is none of them."""
+    if labels.is_floating_point():
+        flat = labels.reshape(-1)
+        _refuse_first(flat != flat.round(), flat, "is not a category (a whole number from 1)")
+    return labels.to(torch.int64)
 
 
 def _refuse_first(bad: Tensor, values: Tensor, why: str) -> None:

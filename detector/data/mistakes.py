@@ -6,6 +6,7 @@ Boxes are xyxy in the image frame.
 from __future__ import annotations
 
 import math
+import reprlib
 import struct
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 TOLD = 3
 NO_AREA = "has no area"
 _LONGEST = 2.0**24  # float32 holds every whole pixel up to here
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 3, 8, 8, 80, 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,11 @@ def wrong_box(box: Sequence[float]) -> str | None:
     if max(map(abs, (x1, y1, x2, y2))) > _LONGEST:
         return "lies outside of any image"
     return None
+
+
+def shown(value: object) -> str:
+    """A value from a file as a sentence shows it: as Python writes it, but short, whatever it is."""
+    return _SHORT.repr(value)
 
 
 def leaves_the_folder(name: str) -> bool:

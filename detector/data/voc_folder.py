@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from detector.data.annotated import AnnotatedImage, AnnotatedObject, FolderContent
+from detector.data.file_names import is_file
 from detector.data.image_headers import is_image_name
-from detector.data.mistakes import Mistake, leaves_the_folder
+from detector.data.mistakes import Mistake, leaves_the_folder, shown
+from detector.data.text_file import text_of
 from detector.data.voc_file import VocFile, read_voc_file
 
 if TYPE_CHECKING:
@@ -82,9 +84,9 @@ def _stems_of(folder: Path, split: str, mistakes: list[Mistake]) -> list[str]:
     path = folder / SPLITS / f"{split}.txt"
     if leaves_the_folder(split) or not path.is_file():
         known = ", ".join(split_names(folder)) or "none"
-        raise ValueError(f"{folder}: there is no split {split!r} in {SPLITS}; there are {known}")
+        raise ValueError(f"{folder}: there is no split {shown(split)} in {SPLITS}; there are {known}")
     found: dict[str, int] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(_text(path).splitlines(), 1):
         words = line.split()
         if len(words) > 1:
             raise ValueError(
@@ -94,7 +96,7 @@ def _stems_of(folder: Path, split: str, mistakes: list[Mistake]) -> list[str]:
             continue
         what = None
         if leaves_the_folder(words[0]):
-            what = f"line {number} is {words[0]!r}, which leads out of the folder"
+            what = f"line {number} is {shown(words[0])}, which leads out of the folder"
         elif words[0] in found:
             what = f"line {number} names {words[0]} again, which line {found[words[0]]} did"
         if what is None:
@@ -102,6 +104,13 @@ def _stems_of(folder: Path, split: str, mistakes: list[Mistake]) -> list[str]:
         else:
             mistakes.append(Mistake(f"{SPLITS}/{split}.txt", what, number))
     return list(found)
+
+
+def _text(path: Path) -> str:
+    try:
+        return text_of(path)
+    except ValueError as problem:
+        raise ValueError(f"{path}: {problem}") from problem
 
 
 def _image_folder(folder: Path) -> str:
@@ -118,7 +127,7 @@ def _image_of(folder: Path, stem: str, file: VocFile | None, images: Mapping[str
     """The image that an XML file names, else the one that is called as it is."""
     if file is not None and file.image and not leaves_the_folder(file.image):
         named = folder / _image_folder(folder) / file.image
-        if named.is_file() and is_image_name(named.name):
+        if is_file(named) and is_image_name(named.name):
             return named
     return images.get(stem)
 

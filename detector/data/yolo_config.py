@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import yaml
+from detector.data.file_names import is_text
+from detector.data.mistakes import shown
+from detector.data.plain_yaml import parse_yaml
+from detector.data.text_file import text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,10 +43,10 @@ def read_config(file: Path) -> YoloConfig:
     names = _names(file, content.get("names"))
     count = content.get("nc", len(names))
     if count != len(names):
-        raise ValueError(f"{file}: nc is {count!r}, but there are {len(names)} names")
+        raise ValueError(f"{file}: nc is {shown(count)}, but there are {len(names)} names")
     path = content.get("path") or "."
     if not isinstance(path, str):
-        raise ValueError(f"{file}: path is {path!r}; expected a folder")
+        raise ValueError(f"{file}: path is {shown(path)}; expected a folder")
     splits = {}
     for split in _SPLITS:
         written = next((content[key] for key in _OTHER_WORDS.get(split, (split,)) if content.get(key)), None)
@@ -78,10 +81,9 @@ def read_classes(file: Path) -> YoloConfig:
 
 def _loaded(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(_text(file))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        problem = " ".join(str(error).split())
-        raise ValueError(f"{file}: this is not YAML ({problem[:200]})") from error
+        content = parse_yaml(_text(file))
+    except ValueError as error:
+        raise ValueError(f"{file}: {str(error).removeprefix(f'{file}: ')}") from error
     if not isinstance(content, dict):
         raise ValueError(
             f"{file}: this is not the YAML of a YOLO data set; expected `names` with `train` or `val`"
@@ -91,13 +93,9 @@ def _loaded(file: Path) -> dict[str, Any]:
 
 def _text(file: Path) -> str:
     try:
-        if file.stat().st_size > _LARGEST:
-            raise ValueError(f"{file}: the file is larger than {_LARGEST >> 20} MiB")
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file}: this is not text in UTF-8") from error
-    except OSError as error:
-        raise ValueError(f"{file}: the file cannot be read ({error.strerror or error})") from error
+        return text_of(file, _LARGEST)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
 
 
 def _names(file: Path, names: object) -> dict[int, str]:
@@ -111,9 +109,9 @@ def _names(file: Path, names: object) -> dict[int, str]:
     found = {}
     for number, name in names.items():
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-            raise ValueError(f"{file}: names has the number {number!r}; expected whole numbers from 0")
-        if name is None or isinstance(name, list | dict) or not str(name).strip():
-            raise ValueError(f"{file}: class {number} has the name {name!r}; expected a text")
+            raise ValueError(f"{file}: names has the number {shown(number)}; expected whole numbers from 0")
+        if isinstance(name, list | dict | None) or not is_text(str(name)):
+            raise ValueError(f"{file}: class {number} has the name {shown(name)}; expected a text")
         found[number] = str(name).strip()
     return dict(sorted(found.items()))
 
@@ -121,5 +119,7 @@ def _names(file: Path, names: object) -> dict[int, str]:
 def _paths(file: Path, split: str, written: object) -> tuple[str, ...]:
     paths = written if isinstance(written, list) else [written]
     if not all(isinstance(path, str) for path in paths):
-        raise ValueError(f"{file}: {split} is {written!r}; expected a folder of images, or a list of folders")
+        raise ValueError(
+            f"{file}: {split} is {shown(written)}; expected a folder of images, or a list of folders"
+        )
     return tuple(map(str, paths))

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from detector.data.annotated import AnnotatedObject
 from detector.data.mistakes import Mistake, wrong_box
+from detector.data.text_file import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 OVERSHOOT = 0.01
-_LARGEST = 32 << 20
 _EXPECTED = "expected class, centre x, centre y, width, height"
 
 
@@ -34,15 +34,9 @@ def read_labels(
         label_of: class number -> label from 1.
     """
     try:
-        if path.exists() and path.stat().st_size > _LARGEST:
-            return [], [Mistake(name, f"the file is larger than {_LARGEST >> 20} MiB", None, image)]
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        return [], []
-    except UnicodeDecodeError:
-        return [], [Mistake(name, "this is not text in UTF-8", None, image)]
-    except OSError as error:
-        return [], [Mistake(name, f"the file cannot be read ({error.strerror or error})", None, image)]
+        lines = text_of(path).splitlines() if path.exists() else []
+    except ValueError as problem:
+        return [], [Mistake(name, str(problem), None, image)]
     objects, mistakes = [], []
     for number, line in enumerate(lines, 1):
         if not line.strip():

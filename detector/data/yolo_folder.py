@@ -8,8 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from detector.data.annotated import AnnotatedImage, FolderContent
+from detector.data.file_names import is_file, is_folder
 from detector.data.image_headers import is_image_name, upright_size
 from detector.data.mistakes import Mistake
+from detector.data.text_file import text_of
 from detector.data.yolo_config import YoloConfig, gives_names, read_classes, read_config
 from detector.data.yolo_file import read_labels
 
@@ -147,7 +149,7 @@ def _resolved(config: YoloConfig, root: Path, written: str) -> Path | None:
     for base in (root / config.path, root):
         for text in (written, written.removeprefix("../")):
             place = _absolute(base / text)
-            if place.exists() and place.is_relative_to(_absolute(root)):
+            if (is_file(place) or is_folder(place)) and place.is_relative_to(_absolute(root)):
                 return place
     return None
 
@@ -193,12 +195,17 @@ def _listed(root: Path, place: Path, mistakes: list[Mistake]) -> Iterator[Path]:
     if place.is_dir():
         yield from sorted(_images_in(place, deep=True))
         return
-    for number, line in enumerate(place.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    try:
+        lines = text_of(place).splitlines()
+    except ValueError as problem:
+        mistakes.append(Mistake(_name(root, place), str(problem)))
+        return
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         path = _absolute(place.parent / line.strip())
-        path = path if path.is_file() else _absolute(root / line.strip())
-        if path.is_file() and path.is_relative_to(root):
+        path = path if is_file(path) else _absolute(root / line.strip())
+        if is_file(path) and path.is_relative_to(root):
             yield path
         else:
             what = f"line {number} names {line.strip()[:80]!r}, which is no file below the data set's folder"

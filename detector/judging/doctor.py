@@ -17,7 +17,7 @@ from detector.data.coco import CocoDataset, find_annotation_file, image_folders
 from detector.data.datasets import open_dataset, read_folder
 from detector.data.recognition import Kind, kind_of
 from detector.judging.doctor_anchors import anchor_findings, anchor_fits
-from detector.judging.doctor_boxes import box_findings
+from detector.judging.doctor_boxes import box_findings, crowded, crowded_images
 from detector.judging.doctor_coco import survey_coco
 from detector.judging.doctor_files import content_of, survey_files
 from detector.judging.doctor_images import image_findings, leak_findings, turned_away
@@ -72,7 +72,8 @@ def examine(
         *image_findings(survey),
         *leak_findings(survey, splits),
     ]
-    upright = survey.without(turned_away(survey))
+    findings.append(crowded(survey))
+    upright = survey.without({*turned_away(survey), *crowded_images(survey)})
     boxes = box_findings(upright)
     findings += boxes.findings
     findings += label_findings(survey, None if detector is None else detector.categories)

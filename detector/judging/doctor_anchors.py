@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torchvision.ops import box_iou
 
 from detector.judging.anchor_fitting import fit_anchors_of, shape_iou
 from detector.judging.anchor_grid import AnchorGrids
+from detector.judging.anchor_matching import match_anchors
 from detector.judging.findings import Finding, Severity, finding_at
 
 if TYPE_CHECKING:
@@ -83,15 +83,12 @@ def anchor_fits(
     for index, (image, rows) in enumerate(zip(survey.images, chosen.split(counted), strict=True)):
         if image.size is not None and len(rows):
             placed = grids.place(image.size, boxes[rows])
-            quality = box_iou(placed.boxes, placed.grid.anchors)
-            matched = matcher(quality)
-            counts = torch.bincount(matched[matched >= 0], minlength=len(rows))
-            fitting = matched[(matched >= 0) & (quality.amax(dim=0) >= matcher.high_threshold)]
-            rescued = (counts > 0) & (torch.bincount(fitting, minlength=len(rows)) == 0)
+            found = match_anchors(placed.boxes, placed.grid.anchors, matcher)
+            rescued = (found.positives > 0) & (found.reaching == 0)
             extents = (placed.boxes[:, 2:] - placed.boxes[:, :2]).flip(1)
             scale = torch.full((len(rows),), placed.size[0] / image.size[0])
             finest = torch.full((len(rows),), min(min(stride) for stride in placed.grid.strides))
-            parts.append((rows, quality.amax(dim=1), counts, rescued, extents, scale, finest))
+            parts.append((rows, found.best_iou, found.positives, rescued, extents, scale, finest))
         if progress is not None:
             progress(index + 1, len(survey.images))
     empty = torch.zeros(0)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from detector.data.ground_truth import MANY_REMEDY, MOST_OBJECTS
 from detector.judging.doctor_survey import Survey, as_xyxy
-from detector.judging.findings import Finding, Severity, finding_at
+from detector.judging.findings import Finding, Place, Severity, finding_at
 
 _SLACK = 0.01
 _FEW, _SPREAD_OBJECTS, _SPREAD_IMAGES = 2, 20, 5
@@ -143,6 +144,23 @@ def _frame_finding(
     survey: Survey, chosen: Tensor, severity: Severity, message: str, remedy: str
 ) -> Finding | None:
     return finding_at(severity, "box_frame", message, remedy, survey.places(chosen))
+
+
+def crowded_images(survey: Survey) -> list[int]:
+    """Images with more objects than are looked at on one image."""
+    counts = torch.bincount(survey.image_of, minlength=len(survey.images))
+    return (counts > MOST_OBJECTS).nonzero().flatten().tolist()
+
+
+def crowded(survey: Survey) -> Finding | None:
+    """Images that no diagnosis or training takes, for they have too many objects."""
+    images = crowded_images(survey)
+    return finding_at(
+        Severity.ERROR, "too_many_objects",
+        f"{len(images)} of {len(survey.images)} images have more than {MOST_OBJECTS:,} objects: no diagnosis and "
+        "no training takes them", f"{MANY_REMEDY[:1].upper()}{MANY_REMEDY[1:]}.",
+        [Place(survey.images[image].name) for image in images],
+    )  # fmt: skip
 
 
 def degenerate(survey: Survey) -> Finding | None:

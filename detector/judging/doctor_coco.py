@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from detector.data.coco_entries import read_annotation
 from detector.data.coco_file import load_document
-from detector.data.mistakes import leaves_the_folder
+from detector.data.file_names import is_file, is_file_name, is_text
+from detector.data.mistakes import shown
 from detector.judging.doctor_images import look_at_file
 from detector.judging.doctor_survey import Entries, Looked, SeenImage, Size, Survey
 from detector.judging.findings import Finding, Place, Severity, finding_at
@@ -79,7 +80,7 @@ def _categories(reading: _Reading, entries: list[Any]) -> dict[int, str]:
     problems = []
     for position, entry in enumerate(entries):
         number = _whole(entry.get("id")) if _is_object(entry) else None
-        if number is None or "name" not in entry:
+        if number is None or not _is_named(entry):
             problems.append((f"category entry {position} has no id or no name", Place()))
         elif number in found:
             problems.append((f"category {number} is there twice", Place()))
@@ -110,15 +111,15 @@ def _read_images(
     for position, entry in enumerate(entries):
         number = _whole(entry.get("id")) if _is_object(entry) else None
         name = entry.get("file_name") if _is_object(entry) else None
-        if number is None or not isinstance(name, str) or not name or leaves_the_folder(name):
+        if number is None or not is_file_name(name):
             malformed.append(
-                (f"image entry {position} has the id {number} and the file name {name!r}", Place())
+                (f"image entry {position} has the id {number} and the file name {shown(name)}", Place())
             )
         elif number in reading.index_of:
             malformed.append((f"image {number} is there twice", Place(name)))
         else:
             reading.index_of[number] = len(reading.images)
-            path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+            path = next((folder / name for folder in folders if is_file(folder / name)), None)
             if path is None:
                 missing.append((f"the file {name} of image {number} is missing", Place(name)))
             looked = None if path is None else _look(path, name, unreadable)
@@ -146,7 +147,7 @@ def _read_annotations(reading: _Reading, entries: list[Any], left_out: set[int |
     seen: set[int] = set()
     for position, entry in enumerate(entries):
         if not _is_object(entry):
-            malformed.append((f"annotation entry {position} is {entry!r}; expected an object", Place()))
+            malformed.append((f"annotation entry {position} is {shown(entry)}; expected an object", Place()))
             continue
         number, image = _whole(entry.get("id")), _whole(entry.get("image_id"))
         if image in left_out:
@@ -194,6 +195,11 @@ def _sentence(path: Path, entry: dict[str, Any]) -> str:
 def _said_size(entry: dict[str, Any]) -> Size | None:
     height, width = _whole(entry.get("height")), _whole(entry.get("width"))
     return None if not height or not width else (height, width)
+
+
+def _is_named(entry: dict[str, Any]) -> bool:
+    name = entry.get("name")
+    return is_text(name) or (isinstance(name, int) and not isinstance(name, bool))
 
 
 def _is_object(entry: object) -> bool:

@@ -100,6 +100,10 @@ def _take(entries: Entries, index: int, target: Any) -> set[str]:  # noqa: ANN40
             raise ValueError(f"its target has no {key!r}")
     boxes = torch.as_tensor(target["boxes"])
     labels = torch.as_tensor(target["labels"]).reshape(-1)
+    if boxes.numel() and (boxes.ndim != 2 or boxes.shape[1] != 4):
+        raise ValueError(f"its boxes have shape {tuple(boxes.shape)}; expected [G, 4] as x1, y1, x2, y2")
+    if labels.is_floating_point() and not torch.equal(labels, labels.round()):
+        raise ValueError("a label is no whole number")
     numbers = boxes.as_subclass(Tensor).double().reshape(-1, 4)
     if len(numbers) != len(labels):
         raise ValueError(f"it has {len(numbers)} boxes and {len(labels)} labels")

@@ -56,7 +56,7 @@ class ImageWork:
         name = image_name(self.dataset, index)
         try:
             report = self._report(index, name)
-        except (ValueError, OSError) as problem:
+        except (ValueError, TypeError, OSError) as problem:
             report = ImageReport(index, name, problem=" ".join(str(problem).split()))
         return replace(report, seconds=time.perf_counter() - began).to_line()
 
@@ -64,7 +64,7 @@ class ImageWork:
         """Capture one image; its objects under the detector's labels, and their areas where they are told.
 
         Raises:
-            ValueError: an image or objects that cannot be used.
+            ValueError, TypeError: an image or objects that cannot be used.
             OSError: a file that cannot be read.
         """
         pixels, target = self.dataset[index]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from detector.data.annotated import AnnotatedFiles, other_size
 from detector.data.coco import CocoDataset
 from detector.data.image_headers import upright_size
-from detector.judging.doctor_boxes import box_format, box_frame, degenerate, wholly_outside
+from detector.judging.doctor_boxes import box_format, box_frame, crowded, degenerate, wholly_outside
 from detector.judging.doctor_survey import Entries, Layout, SeenImage, Size, Survey
 from detector.judging.findings import EXAMPLES
 
@@ -27,10 +27,10 @@ _TOLD = 3
 def training_problems(dataset: AnnotatedImages, *, limit: int | None = None) -> tuple[str, ...]:
     """What keeps a data set from being trained on, one sentence each; empty where it is fit for training.
 
-    These are the doctor's errors that can be told from annotations and image headers: no images, no objects, boxes
-    without an area, wholly outside of their image, of another layout, or in shares instead of pixels; images that
-    vanished, are no images, or are of another size than annotated. Entries that mean nothing are refused earlier,
-    by `open_dataset`.
+    These are the doctor's errors that can be told from annotations and image headers: no images, no objects, images
+    with too many objects, boxes without an area, wholly outside of their image, of another layout, or in shares
+    instead of pixels; images that vanished, are no images, or are of another size than annotated. Entries that mean
+    nothing are refused earlier, by `open_dataset`.
 
     Args:
         dataset: opened. A world of shapes is fit by construction; any other data set that is no folder of files is
@@ -56,7 +56,7 @@ def _wrong_boxes(survey: Survey) -> list[Finding]:
         return []
     shares = float(survey.boxes.abs().max()) <= 1
     first = box_format(survey) or (box_frame(survey) if shares else None)
-    found = [first] if first is not None else [degenerate(survey), wholly_outside(survey)]
+    found = [first] if first is not None else [crowded(survey), degenerate(survey), wholly_outside(survey)]
     return [finding for finding in found if finding is not None]
 
 

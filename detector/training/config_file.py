@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +15,14 @@ from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hin
 
 import yaml
 
+from detector.data.mistakes import shown
+from detector.data.plain_yaml import parse_yaml
 from detector.data.sealed import replace_file
+from detector.data.text_file import text_of
 from detector.training.config import RunConfig
 from detector.training.settings import settings
 
+_LARGEST = 4 << 20
 _KINDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
 
 
@@ -50,11 +53,7 @@ def read_config(path: str | Path, changes: Mapping[str, str] | None = None) -> R
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    try:
-        content = parse_yaml(text)
+        content = parse_yaml(text_of(path, _LARGEST))
         if not isinstance(content, Mapping):
             raise ValueError(f"it holds {_shown(content)}; expected settings such as `epochs: 10`")
         read = config_of(content)
@@ -102,37 +101,6 @@ def config_of(content: Mapping[str, Any]) -> RunConfig:
         ValueError: an unknown key, a value of a wrong type or that cannot be; names the key.
     """
     return _record(RunConfig, content, "")
-
-
-def parse_yaml(text: str) -> Any:  # noqa: ANN401 - whatever the text says
-    """What a YAML text says, numbers such as `1e-4` included, and no key twice.
-
-    Raises:
-        ValueError: no YAML, or a key twice.
-    """
-    try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark is not None else ""
-        raise ValueError(f"it is not YAML{where} ({getattr(error, 'problem', None) or error})") from error
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 as PyYAML reads it, but `1e-4` is a number, as everybody means it."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping; raises ConstructorError where a key comes twice."""
-        keys = [key.value for key, _ in node.value]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice} comes twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
-)
 
 
 def _record(kind: type, content: object, at: str) -> Any:  # noqa: ANN401 - a record of that kind
@@ -216,4 +184,4 @@ def _dotted(at: str, name: object) -> str:
 
 
 def _shown(value: object) -> str:
-    return "nothing" if value is None else repr(value)
+    return "nothing" if value is None else shown(value)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from detector.data.plain_yaml import parse_yaml
 from detector.models.families import TORCHVISION_NAMES
-from detector.training.config_file import config_of, parse_yaml
+from detector.training.config_file import config_of
 from detector.training.tuning_space import USUAL
 
 if TYPE_CHECKING:
