@@ -11,6 +11,20 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def folders_of_the_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The app may read what tests write, as if it were started with `--folder`; see `viz_app.jobs.readable`."""
+    from viz_app.jobs.readable import VARIABLE
+
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = str(tmp_path_factory.getbasetemp())
+    yield
+    if before is None:
+        del os.environ[VARIABLE]
+    else:
+        os.environ[VARIABLE] = before
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
     """How pytest-playwright starts its browser."""

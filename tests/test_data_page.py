@@ -169,7 +169,7 @@ def test_it_opens_without_a_detector_and_says_what_it_cannot_lay_over(tmp_path: 
     assert "Choose a detector in the sidebar" in shown(
         app
     ) and "Sizes are those of the image files." in shown(app)
-    calm(app.main.text_input(key="dataset.source").set_value("no/such/folder").run())
+    calm(app.main.text_input(key="dataset.source").set_value(str(tmp_path / "none")).run())
     assert "there is no data set" in said(app)
 
 

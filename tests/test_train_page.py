@@ -148,7 +148,7 @@ def test_the_panel_launches_a_process_that_trains_as_it_was_told(
             field.set_value(3)
     for field, text in (
         ("train.data.train@", "shapes:6:1"),
-        ("train.data.val@", "no/such"),
+        ("train.data.val@", "shapes:3:2"),
         ("train.name.0", "new"),
     ):
         app.text_input(key=field).set_value(text)

@@ -15,6 +15,7 @@ import cv2
 from detector.data.coco import ANNOTATIONS, find_annotation_file
 from detector.data.datasets import ground_truth_of
 from viz_app.jobs.job import short_name, written
+from viz_app.jobs.readable import readable
 from viz_app.scenes import Annotations, ImageChoice, digest
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def item_choice(dataset: AnyDataset, source: str, index: int) -> ImageChoice:
     pixels, target = dataset[index]
     annotations = Annotations(ground_truth_of(target), tuple(dataset.categories))
     path = image_file(dataset, index)
-    data = _png(pixels) if path is None else path.read_bytes()
+    data = _png(pixels) if path is None else readable(path).read_bytes()
     name = f"{source.replace(':', '-')}-{index}.png" if path is None else path.name
     label = f"{short_name(source)} · {index if path is None else path.name}"
     return ImageChoice(item_key(source, index), label, digest(data), path or data, name, annotations)

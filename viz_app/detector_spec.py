@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.models.zoo import detector_names
+from viz_app.jobs.readable import NotReadable, readable
 from viz_app.jobs.workspace import checkpoint_path, keep_checkpoint
 from viz_app.sidebar.file_words import FileWords
 
@@ -45,7 +46,10 @@ class DetectorSpec:
         return self.data is not None or self.source not in detector_names()
 
     def _written(self) -> str:
-        if not Path(self.source).is_file():
+        try:
+            if not readable(self.source).is_file():
+                return ""
+        except NotReadable:
             return ""
         status = Path(self.source).stat()
         return f"{status.st_mtime_ns}|{status.st_size}"

@@ -7,7 +7,6 @@ images could meet.
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from detector.tracing.trace_file import parse_trace
 from viz_app.dataset_scenes import annotations_written, item_choice
 from viz_app.jobs.job import written
 from viz_app.jobs.kept_reports import KeptReports
+from viz_app.jobs.readable import check_images, private_folder, readable_detector, readable_source
 from viz_app.loading import load_named
 from viz_app.memory import trim_soon
 from viz_app.scenes import ImageChoice, bundled_scenes
@@ -82,12 +82,12 @@ def scenes() -> tuple[ImageChoice, ...]:
 
 def dataset(source: str) -> AnyDataset:
     """A data set, opened once; raises ValueError or OSError with a sentence for people where that fails."""
-    return _dataset(source, annotations_written(source))
+    return _dataset(source, annotations_written(readable_source(source)))
 
 
 def dataset_image(source: str, index: int) -> ImageChoice:
     """One image of a data set with its objects; raises ValueError or OSError with a sentence for people."""
-    return _dataset_image(source, index, annotations_written(source))
+    return _dataset_image(source, index, annotations_written(readable_source(source)))
 
 
 def dataset_objects(source: str, limit: int, on_progress: Callable[[int, int], None]) -> Survey:
@@ -98,7 +98,7 @@ def dataset_objects(source: str, limit: int, on_progress: Callable[[int, int], N
         limit: so many images.
         on_progress: told images so far and images in all; it must not draw by itself.
     """
-    return _dataset_objects(source, annotations_written(source), limit, on_progress)
+    return _dataset_objects(source, annotations_written(readable_source(source)), limit, on_progress)
 
 
 def object_shapes(spec: DetectorSpec | None, source: str, survey: Survey) -> ObjectShapes:
@@ -173,7 +173,9 @@ def _kept_reports(folder: str, files: str) -> KeptReports:
 @st.cache_resource(max_entries=MOST_DATASETS, show_spinner="Opening the data set …")
 def _dataset(source: str, files: str) -> AnyDataset:
     del files  # another one where they were written again
-    return open_dataset(source)
+    found = open_dataset(source)
+    check_images(found)
+    return found
 
 
 @st.cache_resource(max_entries=MOST_ITEMS, show_spinner=False)
@@ -212,7 +214,7 @@ def _detector(key: str, _spec: DetectorSpec) -> Detector:
     del key  # Streamlit's key; the spec itself is not hashed
     if _spec.data is not None:
         return _from_upload(_spec, _spec.data)
-    return load_named(_spec.source, _spec.weights, _spec.words.said())
+    return load_named(readable_detector(_spec.source), _spec.weights, _spec.words.said())
 
 
 # Of each session its own, and gone with it: an image that was opened is not kept for whoever comes next.
@@ -238,8 +240,8 @@ def _opened(key: str, _image: ImageChoice) -> Replayer:
 
 def _from_upload(spec: DetectorSpec, data: bytes) -> Detector:
     """Load an uploaded checkpoint through a file that only this process sees and that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="boxscope-") as folder:
-        path = Path(folder) / (Path(spec.source).name or "checkpoint")
+    with private_folder() as folder:
+        path = folder / (Path(spec.source).name or "checkpoint")
         path.write_bytes(data)
         try:
             return load_detector(str(path), **spec.words.said())

@@ -15,6 +15,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from detector.data.mistakes import Mistake, wrong_box
+from detector.data.plain_file import check_limits
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -81,6 +82,7 @@ def read_voc_file(path: Path, name: str) -> VocFile:
 def _parsed(path: Path) -> Element:
     """The root element; the sentence of a ValueError goes on from the file's name."""
     try:
+        check_limits(path)
         if path.stat().st_size > _LARGEST:
             raise ValueError(f"the file is larger than {_LARGEST >> 20} MiB")
         root = fromstring(path.read_bytes())

@@ -9,6 +9,7 @@ import streamlit as st
 from detector.data.datasets import splits_of
 from viz_app import state
 from viz_app.app_pages.dataset_choice import look_at_dataset
+from viz_app.jobs.readable import readable_source
 
 _ROOT, _SPLIT = "data splits root", "data.split"
 _WHOLE = "whole"
@@ -43,7 +44,7 @@ def choose_split(source: str) -> bool:
 
 def _splits(root: str) -> dict[str, str]:
     try:
-        return splits_of(root) if root else {}
+        return splits_of(readable_source(root)) if root else {}
     except (ValueError, OSError):
         return {}  # opening it tells why
 

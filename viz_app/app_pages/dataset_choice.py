@@ -10,6 +10,7 @@ import streamlit as st
 from viz_app import resources, state
 from viz_app.bundled import sample_images_folder
 from viz_app.figures.words import plural
+from viz_app.jobs.readable import named_source
 from viz_app.jobs.workspace import dataset_names, datasets_folder
 from viz_app.problems import as_sentence, literal
 from viz_app.survey import Survey
@@ -52,6 +53,8 @@ def offered_datasets() -> dict[str, str]:
 
 def choose_dataset() -> str | None:
     """The data set that the field names, typed or from the list; None while the field is empty."""
+    if (asked := survey().data) is not None and named_source(asked) != asked:
+        look_at_dataset(named_source(asked))  # a link may be relative to the folder of the server
     state.set_widget(_DATA, survey().data or DEFAULT_DATA)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         source = st.text_input(
@@ -60,7 +63,7 @@ def choose_dataset() -> str | None:
             placeholder="folder/with/images, annotations.json or shapes:100:3",
             help="A folder with COCO, VOC or YOLO annotations, a COCO JSON file, or `shapes:LENGTH:SEED` for "
             "drawn scenes.",
-            on_change=lambda: look_at_dataset(str(state.widget(_DATA) or "").strip() or None),
+            on_change=lambda: look_at_dataset(named_source(str(state.widget(_DATA) or "").strip()) or None),
         ).strip()
         # Under another key it is another one, which is closed.
         popover = st.popover("Choose", icon=":material/folder_open:", key=f"dataset.offered.{source}")

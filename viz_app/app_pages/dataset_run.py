@@ -14,6 +14,7 @@ from viz_app.controls import shown_detector
 from viz_app.dataset_scenes import files_written
 from viz_app.figures.remedy_words import FIELD_WORDS, number_words
 from viz_app.figures.words import plural
+from viz_app.job_check import check_job
 from viz_app.jobs import processes as jobs
 from viz_app.jobs.job import Job, short_name
 from viz_app.jobs.processes import JobState, Progress
@@ -149,11 +150,12 @@ def _button_words(*, shown: bool, done: bool, at_work: bool) -> str:
 def _start(job: Job, slot: Slot) -> None:
     state.remember(_TROUBLE, "")
     try:
+        check_job(job.dataset, model=job.model)
         _keep_upload(job)
         folder = diagnosis_folder(job.name)
         if jobs.poll(folder).state is not JobState.DONE:
             jobs.start(job, folder)
-    except OSError as problem:
+    except (OSError, ValueError) as problem:
         state.remember(_TROUBLE, f"the diagnosis cannot be started: {problem}")
         return
     look_at(**{slot: job.name}, part=None, category=None, size=None)

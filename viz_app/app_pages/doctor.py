@@ -16,6 +16,7 @@ from viz_app.app_pages.dataset_choice import choose_dataset
 from viz_app.app_pages.parts import select_row
 from viz_app.dataset_scenes import annotations_written, image_file, item_key
 from viz_app.jobs.job import short_name
+from viz_app.jobs.readable import NotReadable, named_source, readable_source
 from viz_app.problems import as_sentence, literal
 from viz_app.sidebar.visiting import visit
 
@@ -107,7 +108,12 @@ def _choose(model: Detector | None) -> tuple[_Wanted | None, bool]:
             "" if model is None else f", and against the detector *{literal(short_name(model.name))}*"
         )
         st.caption(f"The data set is examined by itself{with_model}.")
-    if source is None:
+    other = named_source(other)
+    try:
+        if source is None or not (readable_source(source) and (not other or readable_source(other))):
+            return None, False
+    except NotReadable as problem:
+        st.error(literal(as_sentence(problem)), icon=":material/error:")
         return None, False
     key = "|".join(
         (source, other, annotations_written(source), annotations_written(other), model_key(), str(every))

@@ -15,6 +15,7 @@ from viz_app.components.gallery import show_gallery
 from viz_app.figures.gallery import gallery_html
 from viz_app.figures.image_ranking import image_card, ranking_words
 from viz_app.figures.side_by_side import seen_on
+from viz_app.job_check import check_job
 from viz_app.jobs import processes as jobs
 from viz_app.jobs.losses_job import start_losses
 from viz_app.problems import as_sentence, literal
@@ -74,8 +75,9 @@ def _start_losses(run: ShownRun) -> None:
     state.remember(_TROUBLE, "")
     try:
         if run.job is not None:
+            check_job(run.job.dataset, model=run.job.model)
             start_losses(run.job, run.folder)
-    except OSError as problem:
+    except (OSError, ValueError) as problem:
         state.remember(_TROUBLE, f"the losses cannot be worked out: {problem}")
 
 

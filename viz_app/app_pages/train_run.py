@@ -30,6 +30,7 @@ from viz_app.app_pages.train_shown import (
     open_in_inspect,
     shown_view,
 )
+from viz_app.job_check import check_run
 from viz_app.jobs import launching
 from viz_app.jobs.slots import WAITING
 from viz_app.jobs.training import last_words, look
@@ -124,7 +125,7 @@ def _head(run: Run) -> None:
             if alive:
                 _button("Stop", "stop", "stop", partial(launching.stop, run.name))
             elif status is not None and status.state is not RunState.DONE and directory.resume.is_file():
-                _button("Resume", "play_arrow", "resume", partial(launching.resume, run.name))
+                _button("Resume", "play_arrow", "resume", partial(_resume, run.name))
             best = directory.best
             _button(
                 "Open in Inspect", "search", "inspect", partial(open_in_inspect, best), ready=best.is_file()
@@ -136,6 +137,13 @@ def _button(label: str, icon: str, key: str, act: Callable[[], object], *, ready
         label, icon=f":material/{icon}:", key=f"train.{key}", disabled=not ready, on_click=_try, args=(act,),
         help=None if ready else "There is a checkpoint after the first epoch.",
     )  # fmt: skip
+
+
+def _resume(name: str) -> None:
+    config = config_of_run(name)
+    if config is not None:
+        check_run(config)
+    launching.resume(name)
 
 
 def _try(act: Callable[[], object]) -> None:

@@ -9,8 +9,11 @@ import streamlit as st
 
 from detector.training.tuning_worker import CAPTURE
 from viz_app import state
-from viz_app.app_pages.tune_form import CHOSEN, KINDS, show_form
-from viz_app.app_pages.tune_process import (
+from viz_app.app_pages.tune_form import CHOSEN, KINDS, TROUBLE, show_form
+from viz_app.app_pages.tune_result import show_best, show_charts, show_numbers, show_trials
+from viz_app.figures.words import plural
+from viz_app.job_check import check_study
+from viz_app.jobs.studies import (
     Shown,
     at_work,
     config_of,
@@ -21,8 +24,6 @@ from viz_app.app_pages.tune_process import (
     stop,
     study_names,
 )
-from viz_app.app_pages.tune_result import show_best, show_charts, show_numbers, show_trials
-from viz_app.figures.words import plural
 from viz_app.jobs.workspace import studies_folder
 from viz_app.problems import as_sentence, literal
 
@@ -115,6 +116,12 @@ def _captured(name: str) -> str:
 
 def _go_on(config: StudyConfig) -> None:
     workers = state.widget(_WORKERS)
+    state.remember(TROUBLE, "")
+    try:
+        check_study(config)
+    except (OSError, ValueError) as problem:
+        state.remember(TROUBLE, f"the study cannot go on: {problem}")
+        return
     start(config, workers if isinstance(workers, int) else 1)
 
 

@@ -16,12 +16,13 @@ from detector.training.tuning_settings import usual
 from detector.training.tuning_space import THRESHOLDS, TRAINING, parameters_of
 from viz_app import state
 from viz_app.app_pages.dataset_choice import choose_dataset, opened
-from viz_app.app_pages.tune_process import free_name, start, study_names
 from viz_app.controls import shown_detector
 from viz_app.figures.remedy_words import FIELD_WORDS
 from viz_app.figures.study import words_of
 from viz_app.figures.words import plural
+from viz_app.job_check import check_study
 from viz_app.jobs.job import short_name
+from viz_app.jobs.studies import free_name, start, study_names
 from viz_app.jobs.workspace import is_name, runs_folder
 from viz_app.problems import as_sentence, literal
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 KINDS = {"thresholds": "Thresholds", "training": "Training"}
 CHOSEN = "tune.study"
-_KIND, _NAME, _RUN, _TROUBLE = "tune.kind", "tune.name", "tune.run", "tune.trouble"
+_KIND, _NAME, _RUN, TROUBLE = "tune.kind", "tune.name", "tune.run", "tune.trouble"
 _DEFAULT_RUN = "the default recipe"
 _WORDS = {
     "lr": "learning rate", "lambda_1": "λ₁ RPN objectness", "lambda_2": "λ₂ RPN box",
@@ -89,7 +90,7 @@ def show_form() -> None:
             "Start", key="tune.start", type="primary", icon=":material/tune:", width="stretch", disabled=not ready,
             on_click=_begin, args=(kind, called, chosen, (int(trials), int(count)), source or run),
         )  # fmt: skip
-        if trouble := state.remembered(_TROUBLE, ""):
+        if trouble := state.remembered(TROUBLE, ""):
             st.error(literal(as_sentence(trouble)), icon=":material/error:")
 
 
@@ -155,7 +156,7 @@ def _begin(
         counts: trials and workers.
         subject: the data set, or the run that trials change, as text.
     """
-    state.remember(_TROUBLE, "")
+    state.remember(TROUBLE, "")
     try:
         if not is_name(name) or name in study_names():
             raise ValueError(f"{name[:40]!r} cannot name a new study: it is taken, or no plain name")
@@ -168,9 +169,10 @@ def _begin(
                 name, "thresholds", parameters, objectives, trials,
                 dataset=subject, model=spec.kept_source, weights=_weights(spec),
             )  # fmt: skip
+        check_study(config)
         start(config, workers)
     except (OSError, ValueError) as problem:
-        state.remember(_TROUBLE, f"the study cannot be started: {problem}")
+        state.remember(TROUBLE, f"the study cannot be started: {problem}")
         return
     state.set_widget(_NAME, "")
     state.set_widget(CHOSEN, name)

@@ -10,6 +10,7 @@ from viz_app import resources, state
 from viz_app.app_pages.dataset_choice import DEFAULT_DATA, survey
 from viz_app.app_pages.fragments import fragment
 from viz_app.figures.remedy_words import dataset_price_words
+from viz_app.jobs.readable import named_source
 from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def _form(scene: Scene, remedy: Remedy) -> None:
     source = st.text_input(
         "Data set", key=_SOURCE, placeholder="folder/with/images, annotations.json or shapes:100:3"
     ).strip()
+    source = named_source(source)
     count = st.number_input("Images at most", 1, 100_000, 100, key="why.price.images")
     asked = (source, int(count), scene.replay.thresholds, remedy.thresholds, scene.trace.detector)
     pressed = st.button("Work out", key="why.price.start", disabled=not source)

@@ -14,6 +14,7 @@ from detector.tracing.trace_file import parse_trace
 from viz_app import resources, state
 from viz_app.detector_spec import DetectorSpec
 from viz_app.figures.words import plural
+from viz_app.jobs.readable import named_detector
 from viz_app.links import DEFAULT_MODEL
 from viz_app.problems import as_sentence, show_problem
 from viz_app.scenes import ImageChoice, digest
@@ -53,7 +54,7 @@ def choose_detector() -> DetectorSpec | None:
             placeholder="runs/x/best.safetensors",
             on_change=other_detector,
         ).strip()
-        return _with_words(DetectorSpec(path)) if path else None
+        return _with_words(DetectorSpec(named_detector(path))) if path else None
     if kind == DEFAULT_MODEL:
         return DetectorSpec(DEFAULT_MODEL)
     state.seed_widget(_WEIGHTS, _RANDOM if asked.weights is None and asked.model == kind else _OWN)

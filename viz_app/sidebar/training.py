@@ -148,10 +148,12 @@ def _launch_row(config: RunConfig | None, model: str) -> None:
 
 
 def _launch(name: str, config: RunConfig) -> None:
+    from viz_app.job_check import check_run
     from viz_app.jobs import launching
     from viz_app.shell import page_called  # the shell draws this panel
 
     try:
+        check_run(config)
         _keep(shown_detector(), config)
         launching.launch(name, config)
     except (OSError, ValueError) as problem:

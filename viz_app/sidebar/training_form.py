@@ -12,6 +12,7 @@ from detector.training.config import PYRAMID_FROM_SCRATCH, RunConfig
 from detector.training.config_file import config_of
 from viz_app import state
 from viz_app.chosen_augmentation import data_augmentation
+from viz_app.jobs.readable import named_source
 from viz_app.sidebar.file_words import anchor_sizes_from_text, aspect_ratios_from_text
 from viz_app.sidebar.training_fields import BASICS, HEAD, LAMBDAS, RECORD, STEPS, Field
 
@@ -103,7 +104,7 @@ def data_fields(source: str | None) -> Values:
         # Another choice on the Data page gets fields of its own, so that it stands in them.
         widget = _KEY.format(f"{key}@{source or ''}")
         text = st.text_input(label, default, key=widget, persist_state="session", help=helps[key]).strip()
-        values[key] = text or default
+        values[key] = named_source(text) or default
     if values["data.train"] == values["data.val"]:
         st.caption(":orange[Validated on the very images that are trained on: AP will flatter.]")
     values |= numbers(BASICS)
