@@ -4,12 +4,17 @@ import asyncio
 import http.client
 from pathlib import Path
 
+import plotly.graph_objects as go
 import pytest
+import torch
 from playwright.sync_api import Page, expect
 from starlette.types import Message, Receive, Scope, Send
 from support.browser import open_app
 
 from viz_app.figures import dataset_statistics
+from viz_app.figures.exports import chart_page, sheet_page
+from viz_app.figures.picture import BoxGroup
+from viz_app.figures.sheet import Panel, Sheet
 from viz_app.headers import MEDIA_HEADERS, PAGE_HEADERS, WithHeaders
 
 PAGES = ("", "data?data=shapes:8:3", "rpn")
@@ -101,6 +106,26 @@ def test_pages_work_under_the_policy(page: Page, app_url: str) -> None:
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
     assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
     assert [url for url in outside if not url.startswith((app_url, "data:", "blob:"))] == []
+
+
+@pytest.mark.browser
+def test_saved_pages_draw_under_their_policy(page: Page, tmp_path: Path) -> None:
+    """A sheet and a chart from the disk: plotly runs, what slipped in does not, and nothing comes from outside."""
+    box = BoxGroup(torch.tensor([[2.0, 2.0, 20.0, 20.0]]), "box", "#C80000")
+    evil = "<img src=https://evil.example/x onerror='window.ran = true'><script>window.ran = true</script>"
+    panel = Panel("picture", (box,))
+    sheet = Sheet("Sheet", torch.full((3, 40, 60), 128, dtype=torch.uint8), (panel,), head=evil)
+    chart = go.Figure(go.Bar(x=["</script><script>window.ran = true</script>"], y=[1]))
+    page.add_init_script(LISTEN)
+    outside: list[str] = []
+    page.on("request", lambda asked: outside.append(asked.url))
+    for name, content, refused in (("sheet", sheet_page(sheet), 3), ("chart", chart_page(chart), 0)):
+        (tmp_path / f"{name}.html").write_bytes(content)
+        page.goto((tmp_path / f"{name}.html").as_uri())
+        expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+        assert page.evaluate("window.ran === undefined")
+        assert len(page.evaluate("window.refused")) == refused
+    assert [url for url in outside if not url.startswith(("file:", "data:", "blob:"))] == []
 
 
 @pytest.mark.browser

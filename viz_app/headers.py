@@ -6,23 +6,15 @@ their names come from users, and so may their contents.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from pathlib import Path
 
 import streamlit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from viz_app.figures.policy import script_hash, scripts_in
 
-def _hashes_of_scripts(page: Path) -> str:
-    """What allows the scripts that stand in a page, and no other: `'sha256-...' 'sha256-...'`."""
-    scripts = re.findall(r"<script>(.*?)</script>", page.read_text(encoding="utf-8"), re.DOTALL)
-    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
-    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-
-
-_INLINE = _hashes_of_scripts(Path(streamlit.__file__).parent / "static" / "index.html")
+_SHELL = Path(streamlit.__file__).parent / "static" / "index.html"
+_INLINE = " ".join(script_hash(script) for script in scripts_in(_SHELL.read_text(encoding="utf-8")) if script)
 _PAGE = "; ".join(
     (
         "default-src 'self'",

@@ -9,7 +9,6 @@ texts are escaped all the same.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path
 from viz_app.canvas import source
 from viz_app.figures.gallery import CSS as GALLERY_CSS
 from viz_app.figures.ladder_html import CSS as LADDER_CSS
+from viz_app.figures.policy import policy_meta
 from viz_app.figures.strip_html import CSS as STRIP_CSS
 
 _HERE = Path(__file__).parent
@@ -44,17 +44,12 @@ class Page:
 def page_html(page: Page) -> str:
     """The report as one file."""
     script = _script()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
     packets = "".join(_packet(name, data) for name, data in page.packets.items())
     styles = "\n".join(_scoped(name, css) for name, css in _STYLES.items())
     styles += (_HERE / "report.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"{policy_meta([script])}"
         f'<meta name="viewport" content="width=device-width"><title>{escape(page.title)}</title>'
         f"<style>{styles}</style></head><body>{page.body}{packets}"
         f'<script type="module">{script}</script></body></html>\n'

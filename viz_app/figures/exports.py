@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from viz_app.figures.picture import CONFIG, BoxGroup
+from viz_app.figures.policy import policy_meta, scripts_in
 from viz_app.figures.sheet import Panel, Sheet, draw_sheet, sheet_html
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from detector.tracing.trace import Trace
+
+_CHART = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">{policy}<meta name="viewport" content="width=device-width">
+<title>Boxscope</title><style>html, body {{ height: 100%; }}</style><script>{plotly}</script></head>
+<body>{drawn}</body></html>
+"""
 
 
 def picture_sheet(
@@ -46,7 +53,12 @@ def sheet_page(sheet: Sheet) -> bytes:
 
 def chart_page(figure: go.Figure) -> bytes:
     """A chart as an HTML file that needs no network and answers the pointer."""
-    return figure.to_html(config=CONFIG, include_plotlyjs=True).encode()
+    from plotly.offline import get_plotlyjs
+
+    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG)
+    plotly = get_plotlyjs()
+    policy = policy_meta([plotly, *scripts_in(drawn)])
+    return _CHART.format(policy=policy, plotly=plotly, drawn=drawn).encode()
 
 
 def table_csv(table: pd.DataFrame) -> bytes:

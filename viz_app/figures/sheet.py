@@ -17,6 +17,7 @@ from torch import Tensor
 from viz_app.figures.lettering import Lettering
 from viz_app.figures.palette import rgba
 from viz_app.figures.picture import CONFIG, BoxGroup, legend_html, legend_words, picture
+from viz_app.figures.policy import policy_meta, scripts_in
 from viz_app.figures.raster import box_coverage, draw_picture
 
 _MOST_COLUMNS = 3
@@ -24,7 +25,7 @@ _SIDES = {1: (640, 1400), 2: (560, 900), 3: (480, 640)}
 _MARGIN, _GAP, _SWATCH = 24, 20, 22
 _PAPER = 255
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<html lang="en"><head><meta charset="utf-8">{policy}<title>{title}</title>
 <meta name="viewport" content="width=device-width">
 <style>
 :root {{ color-scheme: light dark; }}
@@ -98,10 +99,11 @@ def sheet_figures(sheet: Sheet) -> list[go.Figure]:
 
 def sheet_html(sheet: Sheet) -> str:
     """The sheet as a web page with plotly inside, so that it opens anywhere and without a network."""
-    parts = []
+    parts, scripts = [], [get_plotlyjs()]
     for panel, figure in zip(sheet.panels, sheet_figures(sheet), strict=True):
         figure.update_layout(height=None, autosize=True)
         drawn = figure.to_html(full_html=False, include_plotlyjs=False, config={**CONFIG, "responsive": True})
+        scripts += scripts_in(drawn)  # Plotly escapes what comes from data.
         note = f"<p>{escape(panel.note)}</p>" if panel.note else ""
         legend = legend_html([group for group in panel.groups if len(group)])
         title = f"<h2>{escape(panel.title)}</h2>" if panel.title else ""
@@ -109,8 +111,8 @@ def sheet_html(sheet: Sheet) -> str:
     words = "".join(f"<p>{escape(sentence)}</p>" for sentence in sheet.words)
     height, width = sheet.pixels.shape[1:]
     return _PAGE.format(
-        title=escape(sheet.title), script=get_plotlyjs(), head=sheet.head, panels="".join(parts), words=words,
-        width=width, height=height,
+        title=escape(sheet.title), script=scripts[0], policy=policy_meta(scripts), head=sheet.head,
+        panels="".join(parts), words=words, width=width, height=height,
     )  # fmt: skip
 
 
