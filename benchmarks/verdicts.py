@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from benchmarks.box_what_if import bare_forward
 from benchmarks.measure import Measure, alternate, report
@@ -42,22 +43,24 @@ def run(rounds: int = 7) -> None:
     )
 
 
-def objects() -> tuple[torch.Tensor, torch.Tensor]:
-    """Boxes [20, 4] and labels: a few near detections, the others anywhere, from 10 to 320 px, so that they end
-    at many rungs."""
-    generator = torch.Generator().manual_seed(3)
-    side = 10 * 2 ** (5 * torch.rand((OBJECTS, 1), generator=generator))
-    stretch = 2 ** (torch.rand((OBJECTS, 1), generator=generator) - 0.5)
-    size = torch.cat((side * stretch, side / stretch), dim=1)
-    corner = torch.rand((OBJECTS, 2), generator=generator) * (torch.tensor([800.0, 600.0]) - size)
-    boxes, labels = (
-        torch.cat((corner, corner + size), dim=1),
-        torch.randint(1, 91, (OBJECTS,), generator=generator),
-    )
+def objects() -> tuple[Tensor, Tensor]:
+    """Boxes [20, 4] and labels: a few near detections, the others anywhere, so that they end at many rungs."""
+    boxes, labels = scattered(OBJECTS, 91)
     replay = Replayer(trace()).replay()
     near = torch.tensor([0, 10, 30, 60])
     boxes[: len(near)], labels[: len(near)] = replay.boxes[near].cpu(), replay.labels[near].cpu()
     return boxes, labels
+
+
+def scattered(count: int, classes: int) -> tuple[Tensor, Tensor]:
+    """Boxes, float [count, 4] xyxy of 10 to 320 px anywhere in the image, and labels, int64 [count]."""
+    generator = torch.Generator().manual_seed(3)
+    side = 10 * 2 ** (5 * torch.rand((count, 1), generator=generator))
+    stretch = 2 ** (torch.rand((count, 1), generator=generator) - 0.5)
+    size = torch.cat((side * stretch, side / stretch), dim=1)
+    corner = torch.rand((count, 2), generator=generator) * (torch.tensor([800.0, 600.0]) - size)
+    labels = torch.randint(1, classes, (count,), generator=generator)
+    return torch.cat((corner, corner + size), dim=1), labels
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ and a test compares them with what lies there.
 from __future__ import annotations
 
 import inspect
-import json
 import re
 import sys
 from argparse import Action
@@ -20,6 +19,7 @@ from typing import Any
 
 import detector
 import detector.data
+from support.docs_benchmarks import benchmarks as benchmarks_of
 from viz_app.cli import COMMANDS, build_parser
 
 ROOT = Path(__file__).parents[2]
@@ -34,15 +34,6 @@ _REFERENCE_HEAD = """# Reference
 The public names of `detector` and `detector.data`, and the options of the commands. Written from the docstrings and
 the parsers by `PYTHONPATH=tests python -m support.docs`; a test compares. Shapes: `N` anchors, `R` RoIs, `K`
 categories with background, `G` objects, `M` detections. Boxes are float xyxy, sizes (height, width).
-"""
-_BENCHMARK_HEAD = """# Benchmarks
-
-`make bench` measures; each benchmark prints one table and writes it to `benchmarks/results/`. Every figure is a
-ratio of two things done in turn in one process (A B B A ...), so that a noisy machine disturbs both alike; times
-are medians. A *bar* is what the project promises itself. A bar that is missed stays in the table.
-
-The table is written from those files by `PYTHONPATH=tests python -m support.docs`; a test compares. Absolute times
-are of the machine that is named, and will be others on yours.
 """
 
 
@@ -173,42 +164,11 @@ def _cell(text: str) -> str:
 
 def benchmarks() -> str:
     """All of docs/benchmarks.md."""
-    files = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-    return "\n".join([_BENCHMARK_HEAD, *(_measured(one) for one in results if "measures" in one), _LAST])
-
-
-def _measured(result: dict[str, Any]) -> str:
-    title, _, about = (_capital(part.strip()) for part in result["title"].partition(":"))
-    machine = result["machine"]
-    device = "without a GPU" if machine["device"] == "cpu" else f"on {machine['device']}"
-    torch, torchvision = (machine[name].split("+")[0] for name in ("torch", "torchvision"))
-    told = (
-        f"{machine['cores']} cores, {machine['machine']}, {device}; Python {machine['python']}, torch {torch}"
-    )
-    head = ["| what | ms | beside it, ms | ratio | bar | |", "|---|---|---|---|---|---|"]
-    rows = [_row(one) for one in result["measures"]]
-    return "\n".join(
-        [f"## {title}\n", f"{about}.", f"{told}, torchvision {torchvision}.\n", *head, *rows, ""]
-    )
-
-
-def _row(one: dict[str, Any]) -> str:
-    first, second = (f"{one[name] * 1e3:,.2f}" for name in ("seconds", "peer_seconds"))
-    bar = f"{'≤' if one['at_most'] else '≥'} {one['bar']:g}"
-    held = "holds" if one["holds"] else "**missed**"
-    return f"| {_cell(one['name'])} | {first} | {second} | {one['ratio']:.3f} | {bar} | {held} |"
+    return benchmarks_of(ROOT / "benchmarks" / "results")
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-_LAST = """## A whole round
-
-[demonstration.md](demonstration.md) is a benchmark, too: bad anchors, the finding, the remedy, the better model,
-with the gain in AP and its bar.
-"""
 
 
 def write() -> None:
