@@ -14,13 +14,13 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-import torch
+import numpy as np
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from detector.data.ground_truth import GroundTruth
-from detector.explaining.matching import inclusive, iou_of
-from detector.explaining.nearness import NearAnchors, near_anchors
+from detector.explaining.matching import inclusive, iou_of_arrays
+from detector.explaining.nearness import near_anchors
 from detector.explaining.rungs import Rung
 from detector.tracing.filters import DetectionFate, ProposalFate
 from detector.tracing.replay import Replay
@@ -48,7 +48,9 @@ UNKNOWN = -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """All candidates of one object, on the CPU, one column for each thing known; `UNKNOWN` where it is not.
+    """All candidates of one object, one column for each thing known; `UNKNOWN` where it is not.
+
+    The columns are arrays: they are short, and a call of NumPy on them costs a fraction of one of torch.
 
     Args:
         object: index into the ground truth.
@@ -67,14 +69,14 @@ class Candidates:
 
     object: int
     label: int
-    anchor: Tensor
-    roi: Tensor
-    depth: Tensor
-    anchor_iou: Tensor
-    decoded_iou: Tensor
-    refined_iou: Tensor
-    objectness: Tensor
-    score: Tensor
+    anchor: np.ndarray
+    roi: np.ndarray
+    depth: np.ndarray
+    anchor_iou: np.ndarray
+    decoded_iou: np.ndarray
+    refined_iou: np.ndarray
+    objectness: np.ndarray
+    score: np.ndarray
     most_refined: float
     nearest: tuple[int, float] | None
     best_decoded: float
@@ -87,9 +89,10 @@ class Candidates:
         """The deepest rung that any of them passed; None without candidates."""
         return Rung(int(self.depth.max())) if len(self) else None
 
-    def best(self, column: Tensor) -> int:
+    def best(self, column: np.ndarray) -> int:
         """Row with the highest value of `column`, [n], among the deepest candidates."""
-        return int(column.nan_to_num(UNKNOWN).masked_fill(self.depth < self.depth.max(), -torch.inf).argmax())
+        known = np.where(np.isnan(column), UNKNOWN, column)
+        return int(np.where(self.depth < self.depth.max(), -np.inf, known).argmax())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,9 +101,9 @@ class _RoiOverlaps:
     and of their refined boxes of the object's class."""
 
     truth: GroundTruth
-    anchor: Tensor
-    proposal: Tensor
-    refined: Tensor
+    anchor: np.ndarray
+    proposal: np.ndarray
+    refined: np.ndarray
 
 
 # By the boxes of the second stage, which live as long as anyone can ask: moving the box filter leaves them alone.
@@ -124,49 +127,52 @@ class Gathering:
         self.replay, self.truth, self.bound = replay, truth, inclusive(iou)
         self._near = near_anchors(replay, truth, self.bound)
         self._rois = _roi_overlaps(replay, truth)
-        self._source = replay.head.anchor.cpu()
-        self._roi_of = torch.full((len(replay.proposals),), UNKNOWN)
-        seen = (self._source >= 0).nonzero().flatten()
+        self._source = replay.head.anchor.cpu().numpy()
+        self._roi_of = np.full(len(replay.proposals), UNKNOWN)
+        seen = np.flatnonzero(self._source >= 0)
         self._roi_of[self._source[seen]] = seen
-        self._passed = _by_number(_PROPOSAL_DEPTH)
-        slots = replay.detections.fate.cpu().long()
-        self._slot_depth = _by_number(_SLOT_DEPTH)[slots].reshape(
-            len(self._source), replay.class_scores.shape[1] - 1
+        self._fate, self._objectness = (
+            column.cpu().numpy() for column in (replay.proposals.fate, replay.proposals.scores)
         )
-        self._fate, self._scores = replay.proposals.fate.cpu(), replay.class_scores.cpu()
+        self._labels, self._scores = truth.labels.numpy(), replay.class_scores.cpu().numpy()
+        slots = replay.detections.fate.cpu().numpy().reshape(len(self._source), self._scores.shape[1] - 1)
+        self._fits = self._rois.refined >= self.bound
+        self._roi_depth = np.where(self._fits, _SLOT_DEPTHS[slots[:, self._labels - 1]], UNKNOWN)
 
     def of(self, index: int) -> Candidates:
         """The candidates of object `index`; a crowd region has those of its RoIs alone."""
-        near, label = self._near[index], int(self.truth.labels[index])
-        refined, extra = self._rois.refined[:, index], self._without_near_anchor(near, index)
-        anchor = torch.cat((near.index, self._source[extra]))
-        roi = torch.cat((self._roi_of[near.index], extra))
-        of_roi = torch.where(refined >= self.bound, self._slot_depth[:, label - 1], UNKNOWN)
-        decoded_iou = torch.cat((near.decoded_iou, self._rois.proposal[extra, index]))
-        depth = self._depth_before_the_head(near)
-        depth = torch.maximum(torch.cat((depth, torch.full_like(extra, UNKNOWN))), _picked(of_roi, roi))
+        near, label = self._near[index], int(self._labels[index])
+        anchors, decoded_iou = near.index.numpy(), near.decoded_iou.numpy()
+        of_anchors, refined = self._roi_of[anchors], self._rois.refined[:, index]
+        extra = self._without_near_anchor(of_anchors, index)
+        anchor = np.concatenate((anchors, self._source[extra]))
+        roi = np.concatenate((of_anchors, extra))
+        passed = _PROPOSAL_DEPTHS[self._fate[anchors]]
+        depth = np.where(decoded_iou >= self.bound, passed, int(Rung.ANCHOR_FIT))
+        depth = np.concatenate((depth, np.full_like(extra, UNKNOWN)))
         return Candidates(
-            index, label, anchor, roi, depth,
-            anchor_iou=torch.cat((near.anchor_iou, self._rois.anchor[extra, index])),
-            decoded_iou=decoded_iou,
+            index, label, anchor, roi,
+            depth=np.maximum(depth, _picked(self._roi_depth[:, index], roi)),
+            anchor_iou=np.concatenate((near.anchor_iou.numpy(), self._rois.anchor[extra, index])),
+            decoded_iou=np.concatenate((decoded_iou, self._rois.proposal[extra, index])),
             refined_iou=_picked(refined, roi),
-            objectness=_picked(self.replay.proposals.scores, anchor),
+            objectness=_picked(self._objectness, anchor),
             score=_picked(self._scores[:, label], roi),
             most_refined=float(refined.max()) if len(refined) else 0.0,
             nearest=near.nearest,
             best_decoded=near.best_decoded,
         )  # fmt: skip
 
-    def _depth_before_the_head(self, near: NearAnchors) -> Tensor:
-        passed = self._passed[self._fate[near.index].long()]
-        return torch.where(near.decoded_iou >= self.bound, passed, int(Rung.ANCHOR_FIT))
+    def _without_near_anchor(self, of_anchors: np.ndarray, index: int) -> np.ndarray:
+        """RoIs, int64, whose refined box fits and whose anchor is unknown, not near, or another RoI's as well.
 
-    def _without_near_anchor(self, near: NearAnchors, index: int) -> Tensor:
-        """RoIs, int64, whose refined box fits and whose anchor is unknown, not near, or another RoI's as well."""
-        fits = (self._rois.refined[:, index] >= self.bound).nonzero().flatten()
-        source = self._source[fits]
-        own = (source >= 0) & (self._roi_of[source] == fits) & torch.isin(source, near.index)
-        return fits[~own]
+        Args:
+            of_anchors: int64, the RoI of each anchor that is near, where it has one.
+            index: of the object.
+        """
+        fits = self._fits[:, index].copy()
+        fits[of_anchors[of_anchors >= 0]] = False
+        return np.flatnonzero(fits)
 
 
 def _refuse_foreign_labels(replay: Replay, truth: GroundTruth) -> None:
@@ -184,30 +190,34 @@ def _roi_overlaps(replay: Replay, truth: GroundTruth) -> _RoiOverlaps:
     if known is not None and known.truth is truth:
         return known
     trace, source, boxes = replay.trace, replay.head.anchor, replay.class_boxes
-    targets, labels = truth.boxes.to(boxes.device), truth.labels.to(boxes.device)
+    labels, targets = truth.labels.to(boxes.device), truth.boxes.numpy()
     per_class = boxes[:, labels] if boxes.shape[1] > 1 else boxes.expand(-1, len(truth), -1)
-    anchors = iou_of(trace.to_image(trace.rpn.anchors[source.clamp(min=0)])[:, None], targets)
-    known = _RoiOverlaps(
-        truth,
-        anchors.masked_fill((source < 0)[:, None], UNKNOWN).cpu(),
-        iou_of(trace.to_image(replay.head.boxes)[:, None], targets).cpu(),
-        iou_of(trace.to_image(per_class), targets).cpu(),
+    anchors = trace.rpn.anchors[source.clamp(min=0)]
+    before, proposals, refined = (
+        iou_of_arrays(trace.to_image(one).cpu().numpy(), targets)
+        for one in (anchors[:, None], replay.head.boxes[:, None], per_class)
     )
+    before[source.cpu().numpy() < 0] = UNKNOWN
+    known = _RoiOverlaps(truth, before, proposals, refined)
     _KNOWN[boxes] = known
     return known
 
 
-def _picked(column: Tensor, rows: Tensor) -> Tensor:
-    """Values of `column` at `rows`, `UNKNOWN` where a row is; on the CPU."""
+def _picked(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Values of `column` at `rows`, `UNKNOWN` where a row is."""
     if len(column) == 0:
-        return torch.full(rows.shape, UNKNOWN, dtype=column.dtype)
-    values = column[rows.clamp(min=0).to(column.device)].cpu()
-    return values.masked_fill_(rows < 0, UNKNOWN)
+        return np.full(rows.shape, UNKNOWN, dtype=column.dtype)
+    values = column[rows]  # row -1 is the last one: overwritten
+    values[rows < 0] = UNKNOWN
+    return values
 
 
 Fate = TypeVar("Fate", ProposalFate, DetectionFate)
 
 
-def _by_number(depths: dict[Fate, Rung]) -> Tensor:
+def _by_number(depths: dict[Fate, Rung]) -> np.ndarray:
     """The rung of each fate, int64, by the fate's number."""
-    return torch.tensor([int(depths[fate]) for fate in sorted(depths)])
+    return np.array([int(depths[fate]) for fate in sorted(depths)])
+
+
+_PROPOSAL_DEPTHS, _SLOT_DEPTHS = _by_number(_PROPOSAL_DEPTH), _by_number(_SLOT_DEPTH)

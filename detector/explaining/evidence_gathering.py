@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -64,7 +65,7 @@ def evidence_for(
             anchor = int(candidates.anchor[candidates.best(candidates.objectness)])
             return _suppression(anchor, candidates.object, replay.proposals, replay, truth)
         case Rung.RPN_LIMIT:
-            anchors = candidates.anchor[candidates.depth == int(Rung.RPN_NMS)]
+            anchors = torch.from_numpy(candidates.anchor[candidates.depth == int(Rung.RPN_NMS)])
             level = replay.proposals.labels
             return _rank_after_nms(anchors, replay.proposals, replay.thresholds.rpn_post_nms_top_n, level)
         case Rung.ROI_BOX:
@@ -76,16 +77,16 @@ def evidence_for(
             return _suppression(slot, candidates.object, replay.detections, replay, truth)
         case Rung.BOX_LIMIT:
             slots = slots_of(candidates, replay)[candidates.depth == int(Rung.BOX_NMS)]
-            return _rank_after_nms(slots, replay.detections, replay.thresholds.box_limit)
+            return _rank_after_nms(torch.from_numpy(slots), replay.detections, replay.thresholds.box_limit)
         case Rung.MATCHED_ELSEWHERE:
             return _match(candidates, replay, truth, matches)
         case Rung.FOUND:
             return None
 
 
-def slots_of(candidates: Candidates, replay: Replay) -> Tensor:
+def slots_of(candidates: Candidates, replay: Replay) -> np.ndarray:
     """The class slot, int64 [n], of each candidate; without meaning where it has no RoI."""
-    return replay.slot_of(candidates.roi, torch.tensor(candidates.label))
+    return candidates.roi * (replay.class_scores.shape[1] - 1) + candidates.label - 1
 
 
 def best_slot(candidates: Candidates, replay: Replay) -> int:
@@ -104,7 +105,8 @@ def _decoded(candidates: Candidates, replay: Replay) -> DecodedEvidence:
 def _rank_on_level(candidates: Candidates, replay: Replay) -> RankEvidence:
     """Ranks count the logits, as the model's top-n does; whoever got in stands before."""
     ledger, rpn = replay.proposals, replay.trace.rpn
-    anchors = candidates.anchor[candidates.depth == int(Rung.RPN_BOX)].to(rpn.anchors.device)
+    lost = torch.from_numpy(candidates.anchor[candidates.depth == int(Rung.RPN_BOX)])
+    anchors = lost.to(rpn.anchors.device)
     levels, logits = ledger.labels[anchors], rpn.objectness[anchors]
     passed = ledger.fate != int(ProposalFate.BELOW_TOP_N)
     ranks = []

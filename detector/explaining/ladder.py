@@ -58,7 +58,9 @@ def _verdict(gathering: Gathering, matches: Matches, index: int, iou: float) -> 
     candidates = gathering.of(index)
     detection = int(matches.detection_of[index])
     found = detection >= 0
-    row = int((candidates.roi == int(replay.rois[detection])).int().argmax()) if found else None
+    row = None
+    if found:
+        row = int((candidates.roi == int(replay.roi_of(replay.detections.kept[detection]))).argmax())
     deepest = candidates.deepest
     rung = Rung.FOUND if found else Rung(0 if deepest is None else deepest + 1)
     evidence = evidence_for(rung, candidates, replay, truth, iou, matches)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,15 +48,28 @@ def iou_of(boxes: Tensor, others: Tensor, crowd: Tensor | None = None) -> Tensor
         boxes, others: float xyxy, in one frame.
         crowd: bool [...], where the share of the box inside the other one is wanted instead.
     """
-    first, second = boxes.double().unbind(-1), others.double().unbind(-1)
-    width = torch.minimum(first[2], second[2]).sub_(torch.maximum(first[0], second[0])).clamp_(min=0)
-    height = torch.minimum(first[3], second[3]).sub_(torch.maximum(first[1], second[1])).clamp_(min=0)
-    inner = width.mul_(height)
-    own = (first[2] - first[0]).clamp_(min=0) * (first[3] - first[1]).clamp_(min=0)
-    whole = own + (second[2] - second[0]) * (second[3] - second[1]) - inner
-    if crowd is not None:
-        whole = torch.where(crowd, own, whole)
-    return torch.where(whole > 0, inner / whole, torch.zeros_like(inner))
+    iou = iou_of_arrays(_array(boxes), _array(others), None if crowd is None else _array(crowd))
+    return torch.from_numpy(np.asarray(iou)).to(boxes.device)
+
+
+def iou_of_arrays(boxes: np.ndarray, others: np.ndarray, crowd: np.ndarray | None = None) -> np.ndarray:
+    """As `iou_of`, of arrays: for the few boxes of an image a call of NumPy costs a fraction of one of torch."""
+    left, top, right, bottom = _columns(boxes)
+    other_left, other_top, other_right, other_bottom = _columns(others)
+    with np.errstate(all="ignore"):
+        width = np.minimum(right, other_right) - np.maximum(left, other_left)
+        height = np.minimum(bottom, other_bottom) - np.maximum(top, other_top)
+        inner = np.maximum(width, 0.0) * np.maximum(height, 0.0)
+        own = np.maximum(right - left, 0.0) * np.maximum(bottom - top, 0.0)
+        whole = own + (other_right - other_left) * (other_bottom - other_top) - inner
+        if crowd is not None:
+            whole = np.where(crowd, own, whole)
+        return np.where(whole > 0, inner / whole, 0.0)
+
+
+def _columns(boxes: np.ndarray) -> list[np.ndarray]:
+    """The four sides, float64 [...]."""
+    return [boxes[..., side].astype(np.float64) for side in range(4)]
 
 
 def inclusive(iou: float) -> float:
@@ -82,21 +96,24 @@ def match_detections(
         truth: the objects.
         iou: bound on the IoU, inclusive.
     """
-    quality = overlaps(boxes, truth).cpu()
-    same = labels.cpu()[:, None] == truth.labels
-    object_of = torch.full((len(boxes),), _UNMATCHED, dtype=torch.int64)
-    detection_of = torch.full((len(truth),), _UNMATCHED, dtype=torch.int64)
-    bound = inclusive(iou)
+    quality = iou_of_arrays(_array(boxes)[:, None], _array(truth.boxes), crowd := _array(truth.crowd))
+    reach = (_array(labels)[:, None] == _array(truth.labels)) & (quality >= inclusive(iou))
+    object_of, detection_of = (np.full(count, _UNMATCHED) for count in quality.shape)
+    free = ~crowd
     for detection in scores.cpu().argsort(descending=True, stable=True).tolist():
-        allowed = same[detection] & (quality[detection] >= bound)
-        free = allowed & (detection_of == _UNMATCHED) & ~truth.crowd
-        candidates = free if free.any() else allowed & truth.crowd
+        allowed = reach[detection]
+        candidates = allowed & free
         if not candidates.any():
-            continue
-        best = quality[detection].masked_fill(~candidates, -1.0)
+            candidates = allowed & crowd
+            if not candidates.any():
+                continue
         # Of several equal ones COCO's loop ends on the last.
-        chosen = int((best == best.max()).nonzero()[-1])
+        chosen = len(free) - 1 - int(np.where(candidates, quality[detection], -1.0)[::-1].argmax())
         object_of[detection] = chosen
         if detection_of[chosen] == _UNMATCHED:
-            detection_of[chosen] = detection
-    return Matches(object_of, detection_of)
+            detection_of[chosen], free[chosen] = detection, False
+    return Matches(torch.from_numpy(object_of), torch.from_numpy(detection_of))
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy()

@@ -5,8 +5,7 @@ Shapes: `n` candidates.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from detector.explaining.candidates import Candidates
 from detector.explaining.rungs import Rung
@@ -30,32 +29,26 @@ def steps_of(candidates: Candidates, found: int | None) -> tuple[Step, ...]:
         candidates.anchor_iou, candidates.decoded_iou, candidates.refined_iou,
         candidates.objectness, candidates.score,
     )  # fmt: skip
-    counts = _from_the_top(torch.bincount(candidates.depth, minlength=len(_LADDER)))
-    best = _best_from_the_top(torch.stack([column.double() for column in columns]), candidates.depth)
-    steps = [
-        Step(rung, counts[rung], best[_box_at(rung)][rung], best[3 if rung <= Rung.RPN_LIMIT else 4][rung])
-        for rung in _LADDER
-    ]
+    counts = np.bincount(candidates.depth, minlength=len(_LADDER))[::-1].cumsum()[::-1].tolist()
+    order = np.argsort(-candidates.depth, kind="stable")
+    best = np.fmax.accumulate(np.stack(columns)[:, order], axis=1)  # of the deepest so many; passes over NaN
+    steps = [_step(rung, count, best) for rung, count in zip(_LADDER, counts, strict=True)]
     if found is None:
         return (*steps, Step(Rung.MATCHED_ELSEWHERE, 0))
     iou, score = float(candidates.refined_iou[found]), float(candidates.score[found])
     return (*steps, Step(Rung.MATCHED_ELSEWHERE, 1, iou, score))
 
 
-def _box_at(rung: Rung) -> int:
-    """Which box a candidate has at a rung: 0 its anchor, 1 the decoded, 2 the refined one."""
-    if rung is Rung.ANCHOR_FIT:
-        return 0
-    return 1 if rung <= Rung.RPN_LIMIT else 2
+def _step(rung: Rung, count: int, best: np.ndarray) -> Step:
+    """What the `count` deepest candidates have at a rung.
 
-
-def _from_the_top(counts: Tensor) -> list[int]:
-    return counts.flip(0).cumsum(0).flip(0).tolist()
-
-
-def _best_from_the_top(columns: Tensor, depth: Tensor) -> list[list[float | None]]:
-    """For each column of float64 [columns, n] the highest known value of those that passed each rung, or None."""
-    best = torch.full((len(columns), len(_LADDER)), -1.0, dtype=torch.float64)
-    best.scatter_reduce_(1, depth.expand_as(columns), columns.nan_to_num(-1.0), "amax")
-    rows = best.flip(1).cummax(1).values.flip(1).tolist()
-    return [[value if value >= 0 else None for value in row] for row in rows]
+    Args:
+        rung: they have their anchor there, their decoded box, or their refined one.
+        count: how many passed it.
+        best: float64 [5, n], highest of the first so many: IoU of these three boxes, objectness, class score.
+    """
+    if not count:
+        return Step(rung, 0)
+    box = 0 if rung is Rung.ANCHOR_FIT else 1 if rung <= Rung.RPN_LIMIT else 2
+    iou, score = float(best[box, count - 1]), float(best[3 if box < 2 else 4, count - 1])
+    return Step(rung, count, iou if iou >= 0 else None, score if score >= 0 else None)
