@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.known_verdicts import ASIDE, AWAY, CROSS, FAR, HERE, POOR, RING
 from support.traces import OPEN, Box, Candidate, hand_trace, objects
 
 from detector import Replayer, diagnose
@@ -21,13 +22,7 @@ from detector.explaining.evidence import (
 from detector.explaining.rungs import Rung
 from detector.explaining.verdicts import Diagnosis, Verdict
 
-HERE: Box = (20, 20, 60, 60)
-ASIDE: Box = (30, 20, 70, 60)  # IoU 0.6 with HERE
-POOR: Box = (35, 20, 75, 60)  # 1000 / 2200 with HERE
-FAR: Box = (55, 20, 95, 60)  # 200 / 3000 with HERE
 HALF: Box = (20, 20, 60, 40)  # IoU 1/2 with HERE, to the bit
-AWAY: Box = (2, 64, 18, 98)
-RING, CROSS = (0.2, 0.6, 0.1, 0.1), (0.2, 0.1, 0.6, 0.1)
 NONE = (0.97, 0.01, 0.01, 0.01)
 
 
