@@ -18,6 +18,7 @@ from detector.models.detector import Detector, TwoStageModel, lock_of
 from detector.tracing.assemble import assemble_traces
 from detector.tracing.capture_checks import check_shape, check_target
 from detector.tracing.looking import looking
+from detector.tracing.memory_need import refuse_too_large
 from detector.tracing.raw import RawForward
 from detector.tracing.spies import MatcherSpy, SamplerSpy
 from detector.tracing.trace import Trace
@@ -262,7 +263,7 @@ def capture(
         on_stage: told the name of each of `STAGES` as it begins.
 
     Raises:
-        ValueError: an image that cannot be read, or a target that does not fit it.
+        ValueError: an image that cannot be read or needs more memory than is free, or a target that is not its.
     """
     return capture_batch(detector, [image], [target], on_stage=on_stage)[0]
 
@@ -279,6 +280,7 @@ def capture_batch(
     known = list(targets) if targets is not None else [None] * len(inputs)
     for source, target in zip(inputs, known, strict=True):
         check_shape(detector, source)
+        refuse_too_large(detector, source.size, source.name)
         check_target(detector, source, target)
     device = next(detector.model.parameters()).device
     tensors = [source.tensor.to(device) for source in inputs]
