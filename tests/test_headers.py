@@ -104,7 +104,7 @@ def test_pages_work_under_the_policy(page: Page, app_url: str) -> None:
         open_app(page, f"{app_url}/{path}")
         assert page.evaluate("window.refused") == [], path
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
-    assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+    page.wait_for_function("[...document.images].every(image => image.naturalWidth > 0)")
     assert [url for url in outside if not url.startswith((app_url, "data:", "blob:"))] == []
 
 
@@ -118,7 +118,7 @@ def test_saved_pages_draw_under_their_policy(page: Page, tmp_path: Path) -> None
     chart = go.Figure(go.Bar(x=["</script><script>window.ran = true</script>"], y=[1]))
     page.add_init_script(LISTEN)
     outside: list[str] = []
-    page.on("request", lambda asked: outside.append(asked.url))
+    page.on("requestfinished", lambda asked: outside.append(asked.url))
     for name, content, refused in (("sheet", sheet_page(sheet), 3), ("chart", chart_page(chart), 0)):
         (tmp_path / f"{name}.html").write_bytes(content)
         page.goto((tmp_path / f"{name}.html").as_uri())
