@@ -65,7 +65,7 @@ def assemble_traces(forward: RawForward, detector: Detector, names: Sequence[str
         )
         trace = _link(trace, _need(forward.proposals)[index])
         training = recorded_view(forward, trace, index) if forward.training else None
-        traces.append(dataclasses.replace(trace, non_finite=_non_finite(trace), training=training))
+        traces.append(dataclasses.replace(trace, non_finite=non_finite_stages(trace), training=training))
     return traces
 
 
@@ -185,7 +185,8 @@ def _link(trace: Trace, proposals: Tensor) -> Trace:
     return dataclasses.replace(trace, detections=dataclasses.replace(found, roi=replay.rois))
 
 
-def _non_finite(trace: Trace) -> tuple[str, ...]:
+def non_finite_stages(trace: Trace) -> tuple[str, ...]:
+    """Names of the stages that hold NaN or infinite values, in the order of the data."""
     stages = {
         "input": [trace.input.tensor],
         "backbone body": list(trace.backbone.body.values()),
@@ -196,6 +197,7 @@ def _non_finite(trace: Trace) -> tuple[str, ...]:
         "embedding": [trace.head.embedding],
         "class logits": [trace.head.class_logits],
         "box deltas": [trace.head.deltas],
+        "detections": [trace.detections.boxes, trace.detections.scores],
     }
     return tuple(name for name, tensors in stages.items() if any(map(_has_non_finite, tensors)))
 

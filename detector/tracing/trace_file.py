@@ -18,6 +18,7 @@ from torch import Tensor
 from detector.data.ground_truth import GroundTruth
 from detector.data.plain_file import read_plain
 from detector.data.sealed import KIND_KEY, Sealed, read_sealed, write_sealed
+from detector.tracing.assemble import non_finite_stages
 from detector.tracing.samples import AnchorSamples, Losses, RoiSamples, TrainingView
 from detector.tracing.thresholds import Thresholds
 from detector.tracing.trace import (
@@ -97,11 +98,15 @@ def _trace_of(sealed: Sealed) -> Trace:
         }
         trace = Trace(**fields)
         check_parts(trace)
-        return trace
+        # What was left out of the file was looked at when it was written; what lies in it is looked at now.
+        broken = dict.fromkeys((*trace.non_finite, *non_finite_stages(trace)))
+        return dataclasses.replace(trace, non_finite=tuple(broken))
     except ValueError:
         raise
     except Exception as error:  # a record built of the wrong things fails in many ways
-        raise ValueError(f"the trace lacks something or holds too much ({' '.join(str(error).split())})") from error
+        raise ValueError(
+            f"the trace lacks something or holds too much ({' '.join(str(error).split())})"
+        ) from error
 
 
 def _reduced(trace: Trace, *, features: bool) -> Trace:
