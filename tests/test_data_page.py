@@ -92,19 +92,20 @@ def test_the_augmentation_is_kept_for_the_train_panel(tmp_path: Path) -> None:
     assert "every box was kept" in shown(app)
 
 
-def test_an_uploaded_zip_becomes_a_data_set_of_the_workspace_and_is_looked_at(
+def test_an_uploaded_zip_becomes_a_data_set_of_the_session_and_is_looked_at(
     tmp_path: Path, datasets: Path
 ) -> None:
     data = zipped(coco_folder(tmp_path / "set", BOXES))
     app = upload(open_app("data", data="shapes:2:1"), "my cats.zip", data)
-    assert said(app) == "" and app.query_params["data"] == str(datasets / "my_cats" / "mine")
+    (session,) = (datasets.parent / "sessions").glob("*/datasets")
+    assert said(app) == "" and app.query_params["data"] == str(session / "my_cats" / "mine")
     assert "3 images, 1 category" in shown(app) and len(cards(app)) == 3
     upload(app, "my cats.zip", data)
-    assert app.query_params["data"] == str(datasets / "my_cats_2" / "mine")
-    assert sorted(path.name for path in datasets.iterdir()) == ["my_cats", "my_cats_2"]
-    assert len(open_dataset(datasets / "my_cats" / "mine")) == 3
+    assert app.query_params["data"] == str(session / "my_cats_2" / "mine")
+    assert sorted(path.name for path in session.iterdir()) == ["my_cats", "my_cats_2"]
+    assert len(open_dataset(session / "my_cats" / "mine")) == 3 and not datasets.exists()
     offered = [button.label for button in app.main.button if str(button.key).startswith("dataset.offer")]
-    assert offered[-2:] == [r"my\_cats", r"my\_cats\_2"]
+    assert offered[-2:] == [r"my cats.zip, uploaded"] * 2
 
 
 def test_a_refused_zip_leaves_nothing_behind_and_says_why(tmp_path: Path, datasets: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.models.zoo import detector_names
+from viz_app.jobs.quotas import check_workspace
 from viz_app.jobs.readable import NotReadable, readable
 from viz_app.jobs.workspace import checkpoint_path, keep_checkpoint
 from viz_app.sidebar.file_words import FileWords
@@ -60,8 +61,15 @@ class DetectorSpec:
         return str(self._kept_path()) if self.data is not None else self.source
 
     def keep(self) -> None:
-        """Make an uploaded checkpoint the file that `kept_source` names; raises OSError."""
+        """Make an uploaded checkpoint the file that `kept_source` names.
+
+        Raises:
+            ValueError: the workspace has no room for more uploads.
+            OSError: it cannot be written.
+        """
         if self.data is not None:
+            if not self._kept_path().is_file():
+                check_workspace(len(self.data))
             keep_checkpoint(self._kept_path(), self.data)
 
     def _kept_path(self) -> Path:

@@ -20,6 +20,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from viz_app.binding import check_binding
 from viz_app.headers import WithHeaders
 from viz_app.login import login
+from viz_app.upload_gate import UploadGate
 
 if TYPE_CHECKING:
     from streamlit.starlette import App
@@ -47,7 +48,7 @@ def end_if_open() -> None:
 
 def middleware() -> tuple[Middleware, ...]:
     """What every request passes before Streamlit sees it."""
-    return (Middleware(WithHeaders), only_known_hosts())
+    return (Middleware(WithHeaders), only_known_hosts(), Middleware(UploadGate))
 
 
 def only_known_hosts() -> Middleware:

@@ -7,6 +7,8 @@ images could meet.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ from viz_app.dataset_scenes import annotations_written, item_choice
 from viz_app.jobs.job import written
 from viz_app.jobs.kept_reports import KeptReports
 from viz_app.jobs.readable import check_images, private_folder, readable_detector, readable_source
+from viz_app.jobs.session_folder import SessionFolder, sweep
 from viz_app.loading import load_named
 from viz_app.memory import trim_soon
 from viz_app.scenes import ImageChoice, bundled_scenes
@@ -44,6 +47,7 @@ MOST_TRACES = 4
 MOST_DETECTORS = 3
 MOST_DATASETS = 3
 MOST_ITEMS = 60  # a file, or the bytes of a small one
+_FILE_NAME = re.compile(r"\w[\w.=+ -]{0,99}", re.ASCII)
 
 
 def detector(spec: DetectorSpec) -> Detector:
@@ -72,6 +76,18 @@ def opened(image: ImageChoice) -> Replayer:
 def desk() -> dict[str, tuple[tuple[object, ...], dict[str, object]]]:
     """What the parts of the present page were drawn with, by name; gone when the session ends."""
     return {}
+
+
+@st.cache_resource(show_spinner=False)
+def swept() -> None:
+    """Once in a server's life: what the sessions of dead servers have left is removed."""
+    sweep()
+
+
+@st.cache_resource(scope="session", on_release=SessionFolder.close, show_spinner=False)
+def session_folder() -> SessionFolder:
+    """Where this session's uploads lie on disk; gone when it ends."""
+    return SessionFolder()
 
 
 @st.cache_resource(show_spinner=False)
@@ -241,9 +257,11 @@ def _opened(key: str, _image: ImageChoice) -> Replayer:
 def _from_upload(spec: DetectorSpec, data: bytes) -> Detector:
     """Load an uploaded checkpoint through a file that only this process sees and that is gone afterwards."""
     with private_folder() as folder:
-        path = folder / (Path(spec.source).name or "checkpoint")
+        # What a browser calls a file may be a path, too long, or no name at all.
+        path = folder / (spec.source if _FILE_NAME.fullmatch(spec.source) else "checkpoint")
         path.write_bytes(data)
         try:
-            return load_detector(str(path), **spec.words.said())
+            found = load_detector(str(path), **spec.words.said())
+            return replace(found, name=Path(spec.source).name)
         except ValueError as error:
-            raise ValueError(str(error).replace(str(path), path.name)) from error
+            raise ValueError(str(error).replace(str(path), spec.source)) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from viz_app import state
+from viz_app import resources, state
 from viz_app.brand import ICON, LOGO, STYLE
 from viz_app.cautions import cautions
 from viz_app.components.strip import show_strip
@@ -72,6 +72,7 @@ def main() -> None:
     st.logo(LOGO, size="large", icon_image=ICON)
     st.html(STYLE)
     stand_guard()
+    resources.swept()
     if not admitted():
         return
     box = st.container()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from viz_app import state
-from viz_app.app_pages.dataset_choice import look_at_dataset
+from viz_app import resources, state
+from viz_app.app_pages.dataset_choice import UPLOADED, look_at_dataset
+from viz_app.jobs.quotas import MOST_DATASETS, SESSION_BYTES, words
 from viz_app.jobs.workspace import datasets_folder
 from viz_app.problems import as_sentence, literal
 
@@ -26,8 +27,9 @@ def offer_upload() -> None:
             help="Images with COCO, VOC or YOLO annotations, as a folder that was packed.",
         )  # fmt: skip
         st.caption(
-            "A larger one needs no upload: type the path of its folder, or put it into "
-            f"{literal(str(datasets_folder()))}."
+            "It goes when this page is closed, unless a diagnosis, a run or a study needs it. A session may "
+            f"upload {MOST_DATASETS} of them, {words(SESSION_BYTES)} in all. A larger one needs no upload: put its "
+            f"folder into {literal(str(datasets_folder()))}."
         )
     if file is not None:
         _take(file)
@@ -42,15 +44,17 @@ def show_trouble() -> None:
 
 def _take(file: UploadedFile) -> None:
     """Unpack, and look at what came of it; the place for the file is emptied, and its memory with it."""
-    from viz_app.jobs.dataset_uploads import keep_dataset
+    from viz_app.jobs.dataset_uploads import upload_dataset
 
     trouble = ""
     with st.spinner(f"Unpacking {literal(file.name)} …"):
         try:
-            found = keep_dataset(file, file.name)
+            found = upload_dataset(file, file.name, resources.session_folder())
         except (ValueError, OSError) as problem:
             trouble = f"{file.name} was not taken: {problem}"
         else:
+            known: dict[str, str] = state.remembered(UPLOADED, {})
+            state.remember(UPLOADED, {**known, str(found): f"{file.name}, uploaded"})
             look_at_dataset(str(found))
     state.remember(_TROUBLE, trouble)
     state.remember(_COUNT, state.remembered(_COUNT, 0) + 1)

@@ -11,6 +11,7 @@ from viz_app import resources, state
 from viz_app.bundled import sample_images_folder
 from viz_app.figures.words import plural
 from viz_app.jobs.readable import named_source
+from viz_app.jobs.session_folder import is_of_session, kept
 from viz_app.jobs.workspace import dataset_names, datasets_folder
 from viz_app.problems import as_sentence, literal
 from viz_app.survey import Survey
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 DEFAULT_DATA = "shapes:100:3"
 MOST_OFFERED = 40
+UPLOADED = "uploaded data sets"
+"""Under which a session remembers what it has uploaded: label by the text that opens it."""
 _DATA = "dataset.source"
 
 
@@ -45,9 +48,11 @@ def look_at_dataset(source: str | None) -> None:
 
 
 def offered_datasets() -> dict[str, str]:
-    """Data sets at hand, as `open_dataset` takes them, each with its label: drawn, bundled, in the workspace."""
+    """Data sets at hand, as `open_dataset` takes them, each with its label."""
     folder = datasets_folder()
     at_hand = {DEFAULT_DATA: "Drawn scenes", str(sample_images_folder()): "Bundled sample images"}
+    uploaded: dict[str, str] = state.remembered(UPLOADED, {})
+    at_hand |= {source: name for source, name in uploaded.items() if is_of_session(source)}
     return at_hand | {str(folder / name): name for name in dataset_names()[:MOST_OFFERED]}
 
 
@@ -70,6 +75,18 @@ def choose_dataset() -> str | None:
         with popover, st.container(gap="xsmall"):
             _offer(source)
     return source or None
+
+
+def kept_for_jobs(source: str) -> str:
+    """The data set as a process of its own can read it, after this session, too; an uploaded one moves, see `kept`.
+
+    Raises:
+        ValueError, OSError: it cannot be moved.
+    """
+    found = kept(source)
+    if found != source and survey().data == source:
+        look_at(data=found)
+    return found
 
 
 def opened(source: str) -> AnyDataset | None:

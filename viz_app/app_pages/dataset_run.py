@@ -9,7 +9,14 @@ import streamlit as st
 
 from detector.judging.status import duration
 from viz_app import state
-from viz_app.app_pages.dataset_choice import choose_dataset, look_at, opened, size_words, survey
+from viz_app.app_pages.dataset_choice import (
+    choose_dataset,
+    kept_for_jobs,
+    look_at,
+    opened,
+    size_words,
+    survey,
+)
 from viz_app.controls import shown_detector
 from viz_app.dataset_scenes import files_written
 from viz_app.figures.remedy_words import FIELD_WORDS, number_words
@@ -152,6 +159,7 @@ def _start(job: Job, slot: Slot) -> None:
     try:
         check_job(job.dataset, model=job.model)
         _keep_upload(job)
+        job = replace(job, dataset=kept_for_jobs(job.dataset))
         folder = diagnosis_folder(job.name)
         if jobs.poll(folder).state is not JobState.DONE:
             jobs.start(job, folder)

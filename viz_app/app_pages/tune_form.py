@@ -15,7 +15,7 @@ from detector.training.tuning import AVERAGES, StudyConfig
 from detector.training.tuning_settings import usual
 from detector.training.tuning_space import THRESHOLDS, TRAINING, parameters_of
 from viz_app import state
-from viz_app.app_pages.dataset_choice import choose_dataset, opened
+from viz_app.app_pages.dataset_choice import choose_dataset, kept_for_jobs, opened
 from viz_app.controls import shown_detector
 from viz_app.figures.remedy_words import FIELD_WORDS
 from viz_app.figures.study import words_of
@@ -167,7 +167,7 @@ def _begin(
             spec = _kept(shown_detector())
             config = StudyConfig(
                 name, "thresholds", parameters, objectives, trials,
-                dataset=subject, model=spec.kept_source, weights=_weights(spec),
+                dataset=kept_for_jobs(subject), model=spec.kept_source, weights=_weights(spec),
             )  # fmt: skip
         check_study(config)
         start(config, workers)

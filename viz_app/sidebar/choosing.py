@@ -14,6 +14,7 @@ from detector.tracing.trace_file import parse_trace
 from viz_app import resources, state
 from viz_app.detector_spec import DetectorSpec
 from viz_app.figures.words import plural
+from viz_app.jobs.quotas import MOST_IMAGES, SESSION_BYTES, beyond_quota, within_quota, words
 from viz_app.jobs.readable import named_detector
 from viz_app.links import DEFAULT_MODEL
 from viz_app.problems import as_sentence, show_problem
@@ -85,7 +86,8 @@ def choose_image(box: DeltaGenerator) -> ImageChoice | None:
             accept_multiple_files=True,
             key="uploads",
             label_visibility="collapsed",
-            help="Photos and drawings, and `.trace` files of `boxscope trace` or `Trace.save`.",
+            help="Photos and drawings, and `.trace` files of `boxscope trace` or `Trace.save`. "
+            f"{MOST_IMAGES} at a time, {words(SESSION_BYTES)} together; they go when this page is closed.",
         )
     uploads, fresh = _read_uploads(files, box)
     images = {image.key: image for image in (*_bundled(box), *visited_images(), *uploads)}
@@ -131,7 +133,14 @@ def _seed_image(images: dict[str, ImageChoice]) -> None:
 def _read_uploads(files: list[UploadedFile], box: DeltaGenerator) -> tuple[list[ImageChoice], str | None]:
     """Images among the uploaded files, and the key of the first one that came in this run."""
     before: dict[str, ImageChoice | str] = state.remembered("uploads", {})
-    now = {file.file_id: before.get(file.file_id) or _check_upload(file) for file in files}
+    taken = within_quota([(file.file_id, file.size) for file in files])
+    now = {
+        file.file_id: before.get(file.file_id) or _check_upload(file)
+        for file in files
+        if file.file_id in taken
+    }
+    if len(taken) < len(files):
+        show_problem(box, beyond_quota(len(files) - len(taken)))
     state.remember("uploads", now)
     for problem in (outcome for outcome in now.values() if isinstance(outcome, str)):
         show_problem(box, problem)

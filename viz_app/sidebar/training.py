@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +149,7 @@ def _launch_row(config: RunConfig | None, model: str) -> None:
 
 
 def _launch(name: str, config: RunConfig) -> None:
+    from viz_app.app_pages.dataset_choice import kept_for_jobs
     from viz_app.job_check import check_run
     from viz_app.jobs import launching
     from viz_app.shell import page_called  # the shell draws this panel
@@ -155,7 +157,8 @@ def _launch(name: str, config: RunConfig) -> None:
     try:
         check_run(config)
         _keep(shown_detector(), config)
-        launching.launch(name, config)
+        train, val = kept_for_jobs(config.data.train), kept_for_jobs(config.data.val)
+        launching.launch(name, replace(config, data=replace(config.data, train=train, val=val)))
     except (OSError, ValueError) as problem:
         st.error(literal(as_sentence(f"the run cannot be launched: {problem}")), icon=":material/error:")
         return
