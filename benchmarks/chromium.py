@@ -17,13 +17,13 @@ _FLAGS = ["--headless", "--no-sandbox", "--disable-gpu"]
 
 @contextmanager
 def chromium(size: tuple[int, int]) -> Iterator[Page]:
-    """A page of this width and height; it paints without a graphics card."""
+    """A page of this width and height; it paints without a graphics card. Its context takes more pages."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
         raise FileNotFoundError("this is measured in Chromium: install it (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
         try:
-            yield browser.new_page(viewport={"width": size[0], "height": size[1]})
+            yield browser.new_context(viewport={"width": size[0], "height": size[1]}).new_page()
         finally:
             browser.close()

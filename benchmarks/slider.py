@@ -2,7 +2,7 @@
 
 The canvas draws by itself what the sliders Score and Box NMS IoU ask for, and marks the box that was clicked; the
 replay and the rest of the page follow. Beside it stands a Streamlit script of one slider and one line of text: what
-no answer of a server can be faster than.
+no answer of a server can be faster than. Both are open in one browser and are asked in turn.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 BAR_SECONDS = 0.150
 _ROUNDS = 15
+_SCORE = 'input[type=range][aria-label="Score"]'
 _APP = Path(__file__).parent.parent / "viz_app" / "app.py"
 _TEXT = 'import streamlit as st\n\nst.text(st.slider("Score", 0.0, 1.0, 0.5, 0.005, key="s"))\n'
 
@@ -43,6 +44,7 @@ _WATCH = """([kind, probe]) => {
     }, { capture: true, once: true });
   });
 }"""
+_THERE = "(probe) => { try { return !!new Function('return (' + probe + ')')() } catch { return false } }"
 # The component lives in a shadow root.
 _FIND = "[...document.querySelectorAll('*')].map((e) => e.shadowRoot?.querySelector('.canvas')).find(Boolean)"
 _PIXELS = f"(() => {{ const root = {_FIND}; return root.canvas.data.length + '/' + root.canvas.frames }})()"
@@ -59,12 +61,14 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as folder, chromium((1440, 920)) as page:
         script = Path(folder) / "text.py"
         script.write_text(_TEXT, encoding="utf-8")
-        with _served(script) as url:
-            text = _slider(page, url, _TEXT_SHOWN)
-        with _served(_APP) as url:
-            drawn, replayed = (_slider(page, url, probe) for probe in (_PIXELS, _REPLAYED))
+        with _served(script) as plain_url, _served(_APP) as url:
+            plain = page.context.new_page()
+            _open(plain, plain_url, _TEXT_SHOWN)
+            _open(page, url, _PIXELS)
+            sliders = [(page, _PIXELS), (page, _REPLAYED), (plain, _TEXT_SHOWN)]
+            drawn, replayed, text = _in_turn(sliders)
+            page.bring_to_front()
             marked, answered = (_picks(page, probe) for probe in (_PIXELS, _SELECTED))
-    print(f"  text-only round trip of Streamlit: median {text * 1e3:.0f} ms")
     rows = {
         "Score released, to new pixels": drawn,
         "Score released, to the replay's own picture": replayed,
@@ -74,23 +78,30 @@ def run() -> None:
     report(
         "slider: milliseconds in headless Chromium / bar, bundled detector, software rendering",
         [Measure(f"{name} / 150 ms", taken, BAR_SECONDS, 1.0) for name, taken in rows.items()]
-        + [Measure("the replay's own picture / text-only round trip", replayed, text, 5.0)],
+        + [Measure("the replay's own picture / Streamlit's text-only round trip", replayed, text, 5.0)],
     )
 
 
-def _slider(page: Page, url: str, probe: str) -> float:
-    """Median seconds from a key on the slider `Score`, when it comes up, to the change of `probe`."""
+def _open(page: Page, url: str, probe: str) -> None:
+    """Until the slider `Score` and what the probe reads are there, and the page is quiet."""
     page.goto(url)
-    thumb = page.locator('input[type=range][aria-label="Score"]')
-    thumb.wait_for(timeout=120_000)
+    page.locator(_SCORE).wait_for(timeout=120_000)
+    page.wait_for_function(_THERE, arg=probe, timeout=120_000)
     page.wait_for_timeout(3000)
-    taken = []
+
+
+def _in_turn(sliders: list[tuple[Page, str]]) -> list[float]:
+    """Median seconds of each from a key on `Score`, when it comes up, to the change of its probe."""
+    taken: list[list[float]] = [[] for _ in sliders]
     for number in range(_ROUNDS):
-        page.evaluate(_WATCH, ["keyup", probe])
-        thumb.press("ArrowLeft" if number % 2 else "ArrowRight")
-        taken.append(page.evaluate(_TAKEN) / 1000)
-        page.wait_for_timeout(300)
-    return statistics.median(taken[2:])
+        for place, (page, probe) in enumerate(sliders):
+            page.bring_to_front()  # a page behind another one paints nothing
+            page.evaluate(_WATCH, ["keyup", probe])
+            # Two probes share a slider: each of its moves is followed by one back.
+            page.locator(_SCORE).press("ArrowLeft" if (number + place) % 2 else "ArrowRight")
+            taken[place].append(page.evaluate(_TAKEN) / 1000)
+            page.wait_for_timeout(600)
+    return [statistics.median(times[2:]) for times in taken]
 
 
 def _picks(page: Page, probe: str) -> float:

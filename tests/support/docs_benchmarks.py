@@ -17,8 +17,8 @@ The tables are written from those files by `PYTHONPATH=tests python -m support.d
 times are of the machine that is named, and will be others on yours.
 """
 _GROWTH = """An exponent of 1 means: twice as much to do takes twice as long. It is the slope of a straight line
-through the points, both axes logarithmic, by least squares: once through all of them, and once through the upper half
-of the range, where what does not grow hides least of what does. What is above 1.1 there says why.
+through the points, both axes logarithmic, by least squares: once through all of them, and once through the upper
+half of the range, where what does not grow hides least of what does. What is above 1.1 there says why.
 """
 _LAST = """## A whole round
 
