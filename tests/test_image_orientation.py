@@ -32,7 +32,7 @@ def test_all_eight_orientations(kind: str, orientation: int) -> None:
     assert pixels_of(data)[13, 2].max() < 60
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     "exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\x7f", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"]
 )

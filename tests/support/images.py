@@ -60,6 +60,7 @@ def bad_images() -> dict[str, tuple[bytes, str]]:
     jpeg, whole = encoded(small, "JPEG"), encoded(small)
     place = whole.index(b"IDAT") - 4
     lying = whole[:place] + struct.pack(">I", 5) + whole[place + 4 :]
+    endless = whole[:place] + struct.pack(">I", 2**31 - 1) + whole[place + 4 :]
     text = chunk(b"zTXt", b"comment\0\0" + zlib.compress(bytes(80_000_000)))
     foreign = {f"a.{kind.lower()}": (encoded(flat, kind), "known format") for kind in _FOREIGN}
     return foreign | {
@@ -71,6 +72,8 @@ def bad_images() -> dict[str, tuple[bytes, str]]:
         "half.png": (whole[: len(whole) // 2], "damaged"),
         "short_data.png": (png(40, 40, row * 39), "before its last row"),
         "lying_length.png": (lying, "damaged"),
+        "endless_data.png": (endless[: len(endless) // 2], "damaged"),
+        "a.hdr": (b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 1 +X 1\n" + bytes(4), "known format"),
         "huge_text.png": (png(1, 1, bytes(4), text), "damaged"),
         "sixty_megapixels.png": (png(10_000, 6_000, b""), "over 50 megapixels"),
         "no_width.png": (png(0, 5, b""), "known format"),
