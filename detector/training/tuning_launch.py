@@ -17,10 +17,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import detector
+from detector.data.leftovers import sweep_old
 from detector.data.sealed import replace_file
+from detector.training.config import MOST_PROCESSES
 from detector.training.tuning import STUDY, read_study, write_study
 from detector.training.tuning_results import StudyView, view_of, write_best
-from detector.training.tuning_storage import VARIABLE, Opened, Pulse, create_study, load_study, storage_url
+from detector.training.tuning_storage import (
+    VARIABLE,
+    Opened,
+    Pulse,
+    create_study,
+    load_study,
+    storage_url,
+    wait_for_it,
+)
 from detector.training.tuning_worker import CAPTURE, FAILED, INTERRUPTED, PROBLEM, PULSE
 
 if TYPE_CHECKING:
@@ -50,6 +60,8 @@ class Team:
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise ValueError(f"workers is {self.workers}; expected 1 or more")
+        if self.workers > MOST_PROCESSES:
+            raise ValueError(f"workers is {self.workers}; expected {MOST_PROCESSES} at most")
 
 
 def prepare(config: StudyConfig, folder: Path, url: str | None = None, pulse: Pulse | None = None) -> Opened:
@@ -106,6 +118,8 @@ def conduct(
     """
     team = team or Team()
     opened = prepare(config, folder, url, team.pulse)
+    wait_for_it(opened)
+    sweep_old(folder)
     for left in (folder / PROBLEM, *folder.glob(f"{CAPTURE}*.txt")):
         left.unlink(missing_ok=True)
     try:

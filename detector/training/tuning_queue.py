@@ -8,9 +8,11 @@ whose worker was killed or stopped waits again, with the same settings.
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 import zlib
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import optuna
@@ -66,19 +68,30 @@ def first_number(trial: FrozenTrial) -> int:
 def claim(opened: Opened) -> optuna.Trial | None:
     """Take a trial that waits, this worker's alone; None where none does."""
     study, storage = opened.study, opened.storage
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fail_stale_trials(study)
+    _give_up_the_lost(opened)
     key = storage.get_study_id_from_name(study.study_name)
     for frozen in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         number = storage.get_trial_id_from_study_id_trial_number(key, frozen.number)
         # First the sign of life: a worker killed between the two would else leave a trial that runs for ever.
-        storage.record_heartbeat(number)
+        storage.patience.keep(partial(storage.record_heartbeat, number))
         with suppress(UpdateFinishedTrialError):
             if storage.set_trial_state_values(number, TrialState.RUNNING):
                 study.sampler, study.pruner = search_of(opened.config, frozen.number)
                 return optuna.Trial(study, number)
     return None
+
+
+def _give_up_the_lost(opened: Opened) -> None:
+    """Let trials wait again whose workers are lost.
+
+    Where the database was gone nobody could give a sign: all get the time for a new one.
+    """
+    storage = opened.storage
+    if time.monotonic() - storage.patience.came_back < (storage.grace_period or 0):
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fail_stale_trials(opened.study)
 
 
 def search_of(
@@ -165,10 +178,17 @@ def heartbeat(opened: Opened, trial: optuna.Trial) -> Iterator[None]:
     interval = storage.get_heartbeat_interval()
 
     def beat() -> None:
+        missed = False
         while not ended.wait(interval):
-            with suppress(Exception):  # one sign that is lost does no harm; a lost database ends the worker
+            try:
                 storage.record_heartbeat(number)
-        storage.remove_session()
+            except Exception:  # one sign that is lost does no harm; a lost database ends the worker
+                missed = True
+                continue
+            if missed:
+                storage.patience.came_back, missed = time.monotonic(), False
+        with suppress(Exception):
+            storage.remove_session()
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

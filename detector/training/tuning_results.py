@@ -109,7 +109,7 @@ def view_of(opened: Opened) -> StudyView:
     Raises:
         StorageProblem: the database is lost.
     """
-    from detector.training.tuning_storage import saying_where
+    from detector.training.tuning_problems import saying_where
 
     with saying_where(opened.url):
         trials = opened.study.get_trials(deepcopy=False)

@@ -9,18 +9,19 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.training.tuning import DATABASE, StudyConfig
+from detector.training.tuning_problems import StorageProblem, saying_where, shown_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     import optuna
-    from optuna.storages import RDBStorage
+
+    from detector.training.tuning_patience import PatientStorage
 
 VARIABLE = "BOXSCOPE_STORAGE"
 """Environment variable with the database's URL: arguments of a process are seen by everybody, this is not."""
@@ -46,10 +47,6 @@ class Pulse:
     grace: int = 60
 
 
-class StorageProblem(ValueError):
-    """A database that cannot be used; the sentence holds no password."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
     """A study in its database.
@@ -62,7 +59,7 @@ class Opened:
     """
 
     study: optuna.Study
-    storage: RDBStorage
+    storage: PatientStorage
     config: StudyConfig
     url: str
 
@@ -83,18 +80,7 @@ def storage_url(folder: Path, given: str | None = None) -> str:
     return f"{_DRIVERS.get(scheme, scheme)}://{rest}"
 
 
-def shown_url(url: str) -> str:
-    """The URL for people: with stars for its password."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except (ArgumentError, ValueError):
-        return f"{url.partition('://')[0]}://…"
-
-
-def open_storage(url: str, pulse: Pulse | None = None, *, reading: bool = False) -> RDBStorage:
+def open_storage(url: str, pulse: Pulse | None = None, *, reading: bool = False) -> PatientStorage:
     """Connect to a database, and make its tables where there are none.
 
     Args:
@@ -105,12 +91,14 @@ def open_storage(url: str, pulse: Pulse | None = None, *, reading: bool = False)
     Raises:
         StorageProblem: it cannot be reached, or there is no driver for it.
     """
-    from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+    from optuna.storages import RetryHeartbeatStaleTrialCallback
+
+    from detector.training.tuning_patience import Patience, PatientStorage
 
     pulse = pulse or Pulse()
     with saying_where(url), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # heartbeats are still called experimental
-        storage = RDBStorage(
+        storage = PatientStorage(
             url,
             engine_kwargs=_engine_options(url),
             heartbeat_interval=pulse.interval,
@@ -122,7 +110,25 @@ def open_storage(url: str, pulse: Pulse | None = None, *, reading: bool = False)
         )
         if url.startswith("sqlite") and not reading:
             _lock_whole_transactions(storage.engine)
+    storage.patience = Patience(shown_url(url), storage.engine.dispose)
     return storage
+
+
+def wait_for_it(opened: Opened, is_over: Callable[[], bool] = lambda: False) -> None:
+    """From here on wait for the database where it is gone, as long as `BOXSCOPE_DATABASE_PATIENCE` says.
+
+    Args:
+        opened: a study; by itself it waits for nothing.
+        is_over: whether somebody wants an end before.
+
+    Raises:
+        ValueError: the variable is no number of seconds.
+    """
+    from detector.training.tuning_patience import patience_from_environment
+
+    patience, database = opened.storage.patience, opened.storage.engine.url.database
+    patience.seconds, patience.is_over = patience_from_environment(), is_over
+    patience.file = Path(database) if opened.url.startswith("sqlite") and database else None
 
 
 def create_study(config: StudyConfig, url: str, pulse: Pulse | None = None) -> Opened:
@@ -170,25 +176,6 @@ def load_study(name: str, url: str, pulse: Pulse | None = None, *, reading: bool
     return Opened(study, storage, replace(known, trials=attributes.get(WANTED, known.trials)), url)
 
 
-@contextmanager
-def saying_where(url: str) -> Iterator[None]:
-    """Errors of the database as one sentence that names it, without its password."""
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-
-    try:
-        yield
-    except (ImportError, NoSuchModuleError) as error:
-        raise StorageProblem(
-            f"there is no driver for {shown_url(url)}; install one (for MySQL: pip install pymysql, and write "
-            "mysql+pymysql://…)"
-        ) from error
-    except ArgumentError:
-        raise StorageProblem(f"the storage {shown_url(url)} is no URL that can be read") from None
-    except (SQLAlchemyError, StorageInternalError) as error:
-        raise StorageProblem(f"the database {shown_url(url)} cannot be used: {_cause(error, url)}") from None
-
-
 def quiet() -> None:
     """Optuna says nothing by itself: what happens is in the study, and people read sentences."""
     import optuna
@@ -234,7 +221,9 @@ def _refuse_other(config: StudyConfig, known: StudyConfig) -> None:
 
 def _engine_options(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": _PATIENCE}}
+        from detector.training.tuning_patience import patience_from_environment
+
+        return {"connect_args": {"timeout": min(_PATIENCE, patience_from_environment() or _PATIENCE)}}
     options: dict[str, Any] = {
         "pool_pre_ping": True
     }  # a connection may be cut while a trial trains for an hour
@@ -259,16 +248,3 @@ def _lock_whole_transactions(engine: Any) -> None:  # noqa: ANN401
     engine.dispose()
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)
-
-
-def _cause(error: BaseException, url: str) -> str:
-    """What the driver says, its first line, without anything that could hold the password."""
-    from sqlalchemy.engine import make_url
-
-    while error.__cause__ is not None:
-        error = error.__cause__
-    original = getattr(error, "orig", None) or error
-    lines = str(original).strip().splitlines() or [type(original).__name__]
-    password = make_url(url).password
-    first = lines[0].replace(str(password), "***") if password else lines[0]
-    return first[:300].rstrip(".")

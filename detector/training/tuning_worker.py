@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from detector.data.sealed import replace_file
 from detector.training.stopping import RunStopped
 from detector.training.tuning import read_study
-from detector.training.tuning_storage import Opened, Pulse, load_study, quiet, saying_where, storage_url
+from detector.training.tuning_problems import StorageProblem, saying_where
+from detector.training.tuning_storage import Opened, Pulse, load_study, quiet, storage_url, wait_for_it
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,7 @@ def work(opened: Opened, folder: Path, objective: Objective, stopping: Stopping)
         while not stopping:
             trial = claim(opened)
             if trial is None:
-                if top_up(opened, folder):
+                if opened.storage.patience.keep(lambda: top_up(opened, folder)):
                     continue
                 if not others_at_work(opened):
                     return
@@ -115,8 +116,11 @@ def main(folder: Path) -> int:
         quiet()
         config = read_study(folder)
         opened = load_study(config.name, storage_url(folder), _pulse())
+        wait_for_it(opened, stopping.__bool__)
         work(opened, folder, objective_of(opened, folder), stopping)
     except (ValueError, TypeError, OSError) as problem:
+        if stopping and isinstance(problem, StorageProblem):
+            return INTERRUPTED  # it had its reason not to wait for the database
         sentence = " ".join(str(problem).split())
         print(f"boxscope: {sentence}", file=sys.stderr)
         with suppress(OSError):
