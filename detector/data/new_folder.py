@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from detector.data.leftovers import held, sweep_unheld
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 @contextmanager
 def new_folder(folder: str | Path) -> Iterator[Path]:
     """Give a temporary folder beside `folder`, which becomes `folder` when the block ends without an exception.
+
+    Temporary folders that a killed process left beside it are taken away.
 
     Args:
         folder: it must not exist, or be empty.
@@ -29,14 +33,14 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
     if not folder.absolute().parent.is_dir():
         raise ValueError(f"{folder}: its parent folder does not exist")
     temporary = folder.absolute().with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
+    sweep_unheld(temporary.parent)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, temporary, ignore_errors=True)
         try:
-            temporary.mkdir()
+            stack.enter_context(held(temporary))
         except OSError as error:  # people know the folder, not the temporary one
             raise type(error)(error.errno, error.strerror, str(folder)) from error
         yield temporary
         if folder.exists():
             folder.rmdir()
         temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

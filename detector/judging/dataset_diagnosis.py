@@ -27,6 +27,7 @@ import torch
 
 from detector.data.categories import UNKNOWN, label_map, refuse_unknown
 from detector.data.datasets import open_dataset
+from detector.data.leftovers import sweep
 from detector.data.sealed import replace_file
 from detector.judging.coco_metrics import CocoJudge
 from detector.judging.identity import claim, dataset_name, identity_of
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from detector.models.detector import Detector
 
 SUMMARY = "summary.json"
+_MOST = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +128,7 @@ def diagnose_dataset(
         out.mkdir(parents=True, exist_ok=True)
     with locked(out) if team.leads else nullcontext():
         if team.leads:
+            sweep(out)
             claim(out, identity)
         team.wait()
         with _told_how_it_ends(job, team):
@@ -160,6 +163,8 @@ def _check(iou: float, processes: int, threads: int | None, limit: int | None) -
     for name, value in (("processes", processes), ("threads", threads), ("limit", limit)):
         if value is not None and value < 1:
             raise ValueError(f"{name} is {value}; expected 1 or more")
+        if value is not None and value > _MOST and name != "limit":
+            raise ValueError(f"{name} is {value}; expected {_MOST} at most")
 
 
 def _in_common_words(detector: Detector, dataset: AnnotatedImages) -> tuple[Detector, tuple[int, ...]]:

@@ -104,6 +104,7 @@ class RunCallback(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure the model as it is; or, of a run that goes on, finish the epoch that was not."""
         self._trainer = trainer
+        self._refuse_other_processes(trainer.world_size)
         epoch, step = self._loaded.get("epoch", BEFORE_TRAINING), self._loaded.get("step", 0)
         before = self._take_up(step if self._loaded else None) if self._keeper.leads else []
         self._epochs.rows = gathered(trainer, before)
@@ -127,9 +128,7 @@ class RunCallback(Callback):
     ) -> None:
         """Random states of the checkpoint before the first batch after it; listen where the batch shall be kept."""
         if self._loaded:
-            states = self._loaded["random"]
-            if len(states) == trainer.world_size:
-                set_random_states(states[trainer.global_rank])
+            set_random_states(self._loaded["random"][trainer.global_rank])
             self._loaded = {}
         every = self._config.trace_every
         if self._keeper.leads and every and (trainer.global_step + 1) % every == 0:
@@ -183,6 +182,16 @@ class RunCallback(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Let go of the model and of the file."""
         self._close()
+
+    def _refuse_other_processes(self, count: int) -> None:
+        """Steps, shares of the images and random states are those of so many processes; raises ValueError."""
+        before = len(self._loaded["random"]) if self._loaded else count
+        if before != count:
+            many = f"{before} process{'es' * (before > 1)}"
+            raise ValueError(
+                f"{self._keeper.directory.name} was trained by {many}, and would now be by {count}; resume it with "
+                f"{before}, or begin a new run from its checkpoints/last.safetensors"
+            )
 
     def _take_up(self, resumed_after: int | None) -> list[EpochRow]:
         """Open the metrics; the epochs that were validated before."""

@@ -9,6 +9,14 @@ import torch
 
 _ORIGINAL = "Original Traceback"
 _MISFIT = "Error(s) in loading state_dict for TrainingModule"
+_CUT_OFF = (
+    "closed by peer",
+    "reset by peer",
+    "Broken pipe",
+    "NCCL communicator was aborted",
+    "remote process exited",
+)
+_ELSEWHERE = "another process of this run ended; what it said stands above"
 
 
 class RunFailed(ValueError):
@@ -19,6 +27,8 @@ def in_a_sentence(error: BaseException) -> str:
     """Why a run ended, for `status.json` and for the terminal."""
     if isinstance(error, torch.OutOfMemoryError):
         return "the device ran out of memory; take a smaller batch_size or smaller images, and resume"
+    if is_cut_off(error):
+        return _ELSEWHERE
     if _ORIGINAL in str(error):
         return _of_worker(str(error))
     if _MISFIT in str(error):
@@ -40,8 +50,14 @@ def told(error: Exception) -> Exception:
         isinstance(error, OSError | torch.OutOfMemoryError)
         or any(mark in str(error) for mark in (_ORIGINAL, _MISFIT))
         or _is_in_words(error)
+        or is_cut_off(error)
     )
     return RunFailed(in_a_sentence(error)) if known else error
+
+
+def is_cut_off(error: BaseException) -> bool:
+    """Whether a process of a distributed run only lost the others: the reason is with one of them."""
+    return isinstance(error, RuntimeError) and any(mark in str(error) for mark in _CUT_OFF)
 
 
 def _is_in_words(error: BaseException) -> bool:

@@ -34,6 +34,7 @@ def fit(
     *,
     resume: bool = False,
     on_epoch: Callable[[EpochRow], None] | None = None,
+    on_begin: Callable[[], None] | None = None,
 ) -> EpochRow | None:
     """Train a detector into a folder; see `run_directory` for what lies there.
 
@@ -45,6 +46,7 @@ def fit(
         resume: go on from the folder's checkpoint, at the next step.
         on_epoch: told of each epoch's validation, in every process; an exception of it ends the run and passes
             through.
+        on_begin: told, in every process, once everything is checked and the training begins.
 
     Returns:
         The best epoch by `config.monitor`; None in a process that does not lead.
@@ -63,7 +65,7 @@ def fit(
     ):
         if keeper.leads and not resume:
             write_config(directory.config, config)
-        _train(config, keeper, on_epoch)
+        _train(config, keeper, on_epoch, on_begin)
     if not keeper.leads:
         return None
     measured = MetricsReader(directory.folder)
@@ -71,7 +73,12 @@ def fit(
     return best_of(measured.epochs, config.monitor)
 
 
-def _train(config: RunConfig, keeper: RunKeeper, on_epoch: Callable[[EpochRow], None] | None) -> None:
+def _train(
+    config: RunConfig,
+    keeper: RunKeeper,
+    on_epoch: Callable[[EpochRow], None] | None,
+    on_begin: Callable[[], None] | None,
+) -> None:
     from detector.training.callbacks import run_callbacks
     from detector.training.module import TrainingModule
     from detector.training.trainer import build_trainer, checkpoint_words, quiet
@@ -87,6 +94,8 @@ def _train(config: RunConfig, keeper: RunKeeper, on_epoch: Callable[[EpochRow], 
     with quiet():
         trainer = build_trainer(config, callbacks, keeper.directory.folder, thaws=freeze.thaws)
         module = TrainingModule(detector, config, images, freeze)
+        if on_begin is not None:
+            on_begin()
         trainer.fit(module, **checkpoint_words(keeper.directory.resume if keeper.resuming else None))
 
 

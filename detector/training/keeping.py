@@ -10,9 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from detector.data.leftovers import sweep
+from detector.data.sealed import replace_file
 from detector.judging.locks import locked
 from detector.training.environment import environment_text
-from detector.training.faults import in_a_sentence, told
+from detector.training.faults import RunFailed, in_a_sentence, is_cut_off, told
 from detector.training.liveness import process_started
 from detector.training.run_keeper import RunKeeper
 from detector.training.run_log import LOG, logging_to
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from detector.training.run_directory import RunDirectory
+
+_ELSEWHERE = ".problem_of_another.tmp"
+"""In which a process of a distributed run that does not lead leaves why it ended; swept before the next start."""
+_PATIENCE = 2.0
 
 
 @contextmanager
@@ -48,7 +54,7 @@ def at_work(
     """
     if not leads:
         keeper = RunKeeper(directory, _beginning(directory, epochs), resuming=resume, leads=False)
-        with keeper.signals.handled():
+        with keeper.signals.handled(), _word_left(directory):
             yield keeper
         return
     refuse(directory, resume=resume)
@@ -57,7 +63,7 @@ def at_work(
         refuse(directory, resume=resume)  # another one may have begun and ended meanwhile
         _clear(directory, asked_before=not _waited(directory))
         keeper = RunKeeper(directory, _beginning(directory, epochs), resuming=resume, leads=True)
-        directory.environment.write_text(environment_text(), encoding="utf-8")
+        replace_file(directory.environment, environment_text().encode())
         with logging_to(directory.log), keeper.beating(), keeper.signals.handled(), _last_word(keeper):
             keeper.entered("starting")
             yield keeper
@@ -126,12 +132,7 @@ def _clear(directory: RunDirectory, *, asked_before: bool) -> None:
     """Take away a wish to stop from before this run, and what a killed process left half-written."""
     if asked_before:
         directory.stop.unlink(missing_ok=True)
-    for folder in (directory.folder, directory.checkpoints):
-        for left in folder.glob(".*.tmp"):
-            left.unlink(missing_ok=True)
-    for folder in (directory.probes, directory.batches):
-        for left in folder.glob(".*.tmp"):
-            shutil.rmtree(left, ignore_errors=True)
+    sweep(directory.folder, directory.checkpoints, directory.probes, directory.batches)
 
 
 @contextmanager
@@ -153,11 +154,40 @@ def _last_word(keeper: RunKeeper) -> Iterator[None]:
         wanted = error is keeper.wanted_end
         if not wanted:
             LOG.exception("the run failed")
-        _end(keeper, RunState.STOPPED if wanted else RunState.FAILED, in_a_sentence(error))
-        if wanted or (said := told(error)) is error:
+        said = _reason_elsewhere(keeper.directory, error) or told(error)
+        _end(keeper, RunState.STOPPED if wanted else RunState.FAILED, in_a_sentence(said))
+        if wanted or said is error:
             raise
         raise said from error
     _end(keeper, RunState.DONE, keeper.remark)
+
+
+@contextmanager
+def _word_left(directory: RunDirectory) -> Iterator[None]:
+    """What ends a process that does not lead, for the one that does: that one only sees its connection end."""
+    try:
+        yield
+    except Exception as error:
+        if not is_cut_off(error):
+            with suppress(OSError):
+                replace_file(directory.folder / _ELSEWHERE, in_a_sentence(error).encode())
+        if (said := told(error)) is error:
+            raise
+        raise said from error
+
+
+def _reason_elsewhere(directory: RunDirectory, error: Exception) -> RunFailed | None:
+    """Why the run ended, where the error only came of it: its folder is gone, or another of its processes."""
+    if not directory.checkpoints.is_dir():
+        return RunFailed(f"{directory.folder} is gone: it was deleted or moved while the run was at work")
+    if not is_cut_off(error):
+        return None
+    path, deadline = directory.folder / _ELSEWHERE, time.monotonic() + _PATIENCE
+    while not path.is_file():
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.05)
+    return RunFailed(path.read_text(encoding="utf-8"))
 
 
 def _end(keeper: RunKeeper, state: RunState, message: str) -> None:

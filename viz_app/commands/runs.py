@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from viz_app.commands.training_progress import followed, tell
+from viz_app.commands.training_progress import followed, in_one_sentence, tell
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -132,7 +132,7 @@ def resume(options: Namespace) -> int:
     on_epoch = _tell if is_leader() else None
     config = read_config(directory.config)
     try:
-        with followed(directory.folder) if is_leader() else nullcontext():
+        with in_one_sentence(directory.folder), followed(directory.folder) if is_leader() else nullcontext():
             best = fit(config, directory.folder, resume=True, on_epoch=on_epoch)
     except (RunStopped, KeyboardInterrupt) as stopped:
         if is_leader():

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from viz_app.commands.training_progress import followed, tell
+from viz_app.commands.training_progress import followed, in_one_sentence, tell, tell_begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,10 +80,14 @@ def train(options: Namespace) -> int:
     with _folder(options.out, config.model.source) as folder:
         if is_leader():
             _refuse_foreign(folder)
-            print(f"training into {folder}", file=sys.stderr)
         try:
-            with _begun_or_gone(folder), followed(folder) if is_leader() else nullcontext():
-                best = fit(config, folder, on_epoch=_tell if is_leader() else None)
+            with (
+                in_one_sentence(folder),
+                _begun_or_gone(folder),
+                followed(folder) if is_leader() else nullcontext(),
+            ):
+                told = (_tell, lambda: tell_begin(folder)) if is_leader() else (None, None)
+                best = fit(config, folder, on_epoch=told[0], on_begin=told[1])
         except (RunStopped, KeyboardInterrupt) as stop:
             if is_leader():
                 said = str(stop) or "it was interrupted"

@@ -39,6 +39,30 @@ def followed(folder: Path) -> Iterator[None]:
         print(_CLEAR, end="", file=sys.stderr, flush=True)
 
 
+@contextmanager
+def in_one_sentence(folder: Path) -> Iterator[None]:
+    """What nobody foresaw is one sentence, too; its stack stands in the log of the run in a folder.
+
+    Raises:
+        ValueError: in place of an exception that is not a caller's mistake.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, OSError):
+        raise
+    except Exception as error:
+        from detector.training.faults import in_a_sentence
+        from detector.training.run_directory import RunDirectory
+
+        log = RunDirectory(folder).log
+        raise ValueError(f"the training failed: {in_a_sentence(error)}; {log} says where") from error
+
+
+def tell_begin(folder: Path) -> None:
+    """Say where a training lies, once it is sure that it begins."""
+    print(f"{_CLEAR * sys.stderr.isatty()}training into {folder}", file=sys.stderr, flush=True)
+
+
 def tell(row: EpochRow) -> None:
     """Print what an epoch's validation found, in place of the line that is written over."""
     from detector.training.epoch_work import line_of

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from detector.data.sealed import replace_file
 from viz_app.jobs.job import JOB_FILE, PROBLEM_FILE, Job
 from viz_app.jobs.losses_job import is_wanted, work_out
 from viz_app.loading import load_named
@@ -68,7 +69,7 @@ def load(job: Job) -> Detector:
 
 def _fail(folder: Path, sentence: str) -> int:
     print(f"boxscope: {sentence}", file=sys.stderr)
-    (folder / PROBLEM_FILE).write_text(sentence, encoding="utf-8")
+    replace_file(folder / PROBLEM_FILE, sentence.encode())
     return _FAILED
 
 

@@ -99,7 +99,7 @@ def start(job: Job, folder: Path) -> None:
         if _pid_at_work(folder) is not None:
             return
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / JOB_FILE).write_text(job.to_json(), encoding="utf-8")
+        replace_file(folder / JOB_FILE, job.to_json().encode())
         (folder / PROBLEM_FILE).unlink(missing_ok=True)
         # -P: a folder with its own `detector` in it must not be imported instead of the real one.
         command = [sys.executable, "-P", "-m", "viz_app.jobs.diagnose_job", str(folder)]

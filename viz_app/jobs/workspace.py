@@ -113,10 +113,12 @@ def keep_checkpoint(path: Path, data: bytes) -> None:
     """Write an uploaded checkpoint to `checkpoint_path`, if it is not there yet; raises OSError."""
     if path.is_file() and path.stat().st_size == len(data):
         return
+    from detector.data.leftovers import sweep_old
+    from detector.data.sealed import replace_file
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    sweep_old(path.parent)
+    replace_file(path, data)
 
 
 def _written(folder: Path) -> float:
