@@ -129,6 +129,8 @@ def test_ledgers_are_of_the_types_they_are_said_to_be() -> None:
         for column in (ledger.kept, ledger.winners, ledger.entrants, ledger.labels):
             assert column.dtype == torch.int64
         assert ledger.boxes.shape == (len(ledger), 4)
+        assert list(ledger.counts()) == list(ledger.fates), "also those that nobody met"
+    assert replay.proposals.counts()[ProposalFate.OVER_LIMIT] == 0
 
 
 @pytest.mark.parametrize("rule", ["per_class", "best_class"])

@@ -19,6 +19,7 @@ from detector.explaining.evidence import (
     RefinedEvidence,
     SuppressionEvidence,
 )
+from detector.explaining.false_positives import TideType
 from detector.explaining.rungs import Rung
 from detector.explaining.verdicts import Diagnosis, Verdict
 
@@ -182,6 +183,13 @@ def test_a_replay_is_diagnosed_as_it_is_and_a_replayer_as_captured() -> None:
     assert diagnosis.verdicts[0].rung is Rung.ROI_CLASS
     assert diagnosis.replay is strict and diagnosis.iou == 0.75
     assert diagnosis.truth.boxes.tolist() == [list(HERE)]
+
+
+@pytest.mark.parametrize(("iou", "tide"), [(0.5, TideType.CLS), (0.75, TideType.BOTH)])
+def test_false_positives_are_told_at_the_same_bound(iou: float, tide: TideType) -> None:
+    """A ring on a cross, with an IoU of 0.6."""
+    one = diagnosed(Candidate(ASIDE, scores=(0.1, 0.9, 0, 0)), truth=objects(HERE, labels=(2,)), iou=iou)
+    assert [false.tide for false in one.false_positives] == [tide]
 
 
 def test_objects_and_bounds_that_are_none_are_refused_with_what_was_given() -> None:
