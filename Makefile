@@ -5,13 +5,14 @@ PYTHON ?= python3
 # Options for single runs: make test TESTS="tests/test_cli.py -x", make app APP="--port 9000"
 TESTS ?=
 APP ?=
+SOAK ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 # Written last, so an install that broke off does not count.
 INSTALLED := .venv/.installed
 
-.PHONY: app test lint bench weights screenshots clean
+.PHONY: app test lint bench soak audit weights screenshots clean
 .DELETE_ON_ERROR:
 
 app: $(INSTALLED)
@@ -32,6 +33,14 @@ lint: $(INSTALLED)
 # Every benchmark prints one table and writes JSON.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
+
+# Many people on one server for some minutes, on this machine only: make soak SOAK="--sessions 3 --seconds 30"
+soak: $(INSTALLED)
+	$(BIN)/python -m benchmarks.soak $(SOAK)
+
+# Known vulnerabilities of what constraints.txt pins: a report, no gate.
+audit: $(INSTALLED)
+	$(BIN)/python .ci/audit.py
 
 # Trains the bundled detector again: under 45 minutes on two cores.
 weights: $(INSTALLED)

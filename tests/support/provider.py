@@ -66,7 +66,7 @@ def running_provider() -> Iterator[Provider]:
 
 
 def _app(provider: Provider) -> Starlette:
-    from joserfc import jwk, jwt
+    from joserfc import jwk, jwt  # pyright: ignore[reportMissingImports]
 
     key = jwk.RSAKey.generate_key(2048, parameters={"kid": "1", "use": "sig", "alg": "RS256"})
 
