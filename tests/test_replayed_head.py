@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 from support.models import random_image, random_truth, shared_detector, single_map_detector
-from support.oracles import run_model
+from support.oracles import applied, run_model
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import MultiScaleRoIAlign
 
-from detector import Detector, Replayer, Trace, capture
+from detector import Detector, Replayer, Thresholds, Trace, capture
 from detector.tracing.head import roi_levels
 from detector.tracing.sampling import training_trace
 
@@ -165,3 +165,22 @@ def test_a_training_step_and_an_unfaithful_trace_keep_the_rois_they_have() -> No
         assert replay.head is kept.head and len(replay.proposals.kept) == 5
         assert len(replay.detections) == len(kept.head.boxes) * (len(trace.categories) - 1)
     assert len(Replayer(trace, detector).replay(trace.thresholds.replace(**fewer)).head.boxes) == 5
+
+
+@pytest.mark.parametrize("name", ["pyramid_best_class", "pyramid_per_class"])
+def test_a_capture_without_proposals_replays_and_finds_them_under_other_thresholds(name: str) -> None:
+    """The tables of the second stage begin empty and grow."""
+    detector, image = shared_detector(name), random_image(2)
+    with applied(detector, Thresholds.from_model(detector.model).replace(rpn_score=1.0)):
+        trace = capture(detector, image)
+    assert trace.faithful and len(trace.head.boxes) == 0
+    replayer = Replayer(trace, detector)
+    nothing = replayer.replay()
+    assert len(nothing.detections) == len(nothing.boxes) == 0
+    assert nothing.class_scores.shape == (0, len(trace.categories))
+    usual = trace.thresholds.replace(rpn_score=0.0)
+    output, _ = run_model(detector, image, usual)
+    replay = replayer.replay(usual)
+    assert torch.equal(replay.labels, output["labels"])
+    torch.testing.assert_close(replay.boxes, output["boxes"], atol=1e-3, rtol=0)
+    assert nothing.class_boxes.shape[1:] == replay.class_boxes.shape[1:]

@@ -211,3 +211,18 @@ def test_a_roi_that_came_of_no_anchor_is_a_candidate_without_one() -> None:
     assert found.rung is Rung.FOUND and found.survivors == (2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1)
     assert found.steps[0].best_iou == pytest.approx(1.0)
     assert found.steps[-1].best_iou == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_detector_of_one_category_whose_boxes_depend_on_the_class(count: int) -> None:
+    """Two boxes a RoI, that of the background and that of the category, which alone fits."""
+    trace = hand_trace(Candidate(HERE, refined=ASIDE, scores=(0.2, 0.8)), categories=("background", "ring"))
+    background = hand_trace(
+        Candidate(HERE, refined=AWAY, scores=(0.2, 0.8)), categories=("background", "ring")
+    )
+    deltas = torch.cat((background.head.deltas, trace.head.deltas), dim=1)
+    both = replace(trace, head=replace(trace.head, deltas=deltas))
+    diagnosis = diagnose(Replayer(both), objects(*[HERE, FAR, AWAY][:count]))
+    assert diagnosis.verdicts[0].rung is Rung.FOUND
+    assert diagnosis.verdicts[0].best_iou == pytest.approx(0.6, abs=1e-5)
+    assert all(one.rung is Rung.ANCHOR_FIT for one in diagnosis.verdicts[1:])
