@@ -107,6 +107,16 @@ def test_its_checkpoint_opens_in_inspect_in_one_click(place: Path) -> None:
     assert app.sidebar.text_input(key="path").value == str(best) and said(app) == ""
 
 
+def test_a_run_that_is_deleted_while_it_is_watched_is_told(place: Path) -> None:
+    folder = place / "runs" / "tiny"
+    write_status(folder, status_of())
+    shutil.copytree(folder, place / "runs" / "other")
+    app = open_app("train", training="tiny")
+    assert app.query_params["training"] == "tiny"
+    shutil.rmtree(folder)
+    assert "There is no run called tiny" in said(calm(app.run()))
+
+
 def test_links_that_name_no_run_are_followed_as_far_as_they_go(place: Path) -> None:
     assert "There is no run called other" in said(open_app("train", training="other"))
     assert "expected the name of a run" in said(open_app("train", training="../x"))

@@ -50,7 +50,8 @@ def keep_traces(folder: Path, traces: Iterable[Trace]) -> None:
     fresh = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
-        fresh.mkdir(parents=True)
+        fresh.parent.mkdir(exist_ok=True)  # but not a run's own folder, where somebody has deleted it
+        fresh.mkdir()
         for index, trace in enumerate(traces):
             trace.save(fresh / _FILE.format(index), features=False)
         shutil.rmtree(folder, ignore_errors=True)
