@@ -14,7 +14,7 @@ from support.datasets import coco_folder
 
 from detector.data.datasets import open_dataset
 from viz_app import upload_gate
-from viz_app.jobs import quotas, workspace
+from viz_app.jobs import quotas, session_folder, workspace
 from viz_app.jobs.dataset_uploads import upload_dataset
 from viz_app.jobs.quotas import MARK, MOST_IMAGES, SESSION_BYTES, beyond_quota, mark_of, within_quota
 from viz_app.jobs.session_folder import SessionFolder, is_of_session, kept, sessions_folder, sweep
@@ -56,6 +56,23 @@ def test_an_uploaded_data_set_goes_with_its_session(data: io.BytesIO) -> None:
     session.close()
     session.close()
     assert not found.exists() and not any(one.is_dir() for one in sessions_folder().iterdir())
+
+
+def test_a_session_that_comes_back_finds_its_uploads(
+    data: io.BytesIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = SessionFolder()
+    assert session.close_later() is None, "nothing was uploaded"
+    found = upload_dataset(data, "x.zip", session)
+    ending = session.close_later()
+    assert ending is not None and session.stay() is session
+    ending.join()
+    assert found.is_dir()
+    monkeypatch.setattr(session_folder, "GRACE_SECONDS", 0.0)
+    ending = session.close_later()
+    assert ending is not None
+    ending.join()
+    assert not found.exists()
 
 
 def test_what_a_process_reads_is_kept_and_the_session_still_finds_it(data: io.BytesIO, place: Path) -> None:

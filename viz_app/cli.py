@@ -7,9 +7,10 @@ Neither Streamlit nor torch is imported here: a subcommand imports what it needs
 import sys
 from argparse import ArgumentError
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import NoReturn
+from typing import NoReturn, TextIO, cast
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -29,6 +30,7 @@ from viz_app.commands import (
 )
 from viz_app.commands.help_text import PlainHelp
 from viz_app.commands.mistakes import one_line
+from viz_app.visible import Visible
 
 USAGE_ERROR = 2
 
@@ -170,7 +172,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         reading = None
         if options.command is None:
             raise ValueError(f"say what to do: {', '.join(COMMANDS)} (`boxscope --help` explains each)")
-        return COMMANDS[options.command].run(options[options.command])
+        with redirect_stdout(cast("TextIO", Visible(sys.stdout))):
+            return COMMANDS[options.command].run(options[options.command])
     except (ArgumentError, ValueError, TypeError, OSError) as mistake:
         print(f"boxscope: {one_line(mistake, reading)}", file=sys.stderr)
         return USAGE_ERROR

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from viz_app.visible import visible
+
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
@@ -15,7 +17,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:])")
 
 def literal(text: str) -> str:
     """Text for a Markdown element, shown as it is: names of files and links may hold anything."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", visible(" ".join(text.split())))
 
 
 def as_sentence(problem: Exception | str) -> str:

@@ -20,6 +20,7 @@ from detector.data.images import read_image
 from detector.judging.parts import part_files
 from detector.models.zoo import load_detector
 from detector.tracing.trace_file import parse_trace
+from viz_app import state
 from viz_app.dataset_scenes import annotations_written, item_choice
 from viz_app.jobs.job import written
 from viz_app.jobs.kept_reports import KeptReports
@@ -84,10 +85,15 @@ def swept() -> None:
     sweep()
 
 
-@st.cache_resource(scope="session", on_release=SessionFolder.close, show_spinner=False)
+# The cache is emptied whenever the connection breaks; the session itself may come back.
+@st.cache_resource(scope="session", on_release=SessionFolder.close_later, show_spinner=False)
 def session_folder() -> SessionFolder:
-    """Where this session's uploads lie on disk; gone when it ends."""
-    return SessionFolder()
+    """Where this session's uploads lie on disk; gone soon after it ends. Each run asks for it, so that it stays."""
+    own: SessionFolder | None = state.remembered("session folder", None)
+    if own is None:
+        own = SessionFolder()
+        state.remember("session folder", own)
+    return own.stay()
 
 
 @st.cache_resource(show_spinner=False)

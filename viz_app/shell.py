@@ -73,6 +73,7 @@ def main() -> None:
     st.html(STYLE)
     stand_guard()
     resources.swept()
+    resources.session_folder()
     if not admitted():
         return
     box = st.container()

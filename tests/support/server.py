@@ -46,7 +46,8 @@ def clean_environment(home: Path) -> dict[str, str]:
     # Nothing the app needs may come from the network: whatever asks for it meets a closed door.
     closed = "http://127.0.0.1:9"
     offline = {"http_proxy": closed, "https_proxy": closed, "no_proxy": "127.0.0.1,localhost"}
-    return inherited | offline | {"HOME": str(home)}
+    # What the tests write may be read, see conftest.py; without pytest it is what lies in the home.
+    return {"BOXSCOPE_FOLDERS": str(home)} | inherited | offline | {"HOME": str(home)}
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import streamlit as st
 
 from viz_app import downloads, state
+from viz_app.figures.names_as_text import names_as_text
 from viz_app.figures.picture import CONFIG
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def show_chart(
         scroll_zoom: the wheel zooms.
         width: as `st.plotly_chart` takes it.
     """
+    names_as_text(figure)
     with st.container(key=f"chart {key}"):
         st.plotly_chart(
             figure,

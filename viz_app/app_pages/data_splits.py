@@ -10,6 +10,7 @@ from detector.data.datasets import splits_of
 from viz_app import state
 from viz_app.app_pages.dataset_choice import look_at_dataset
 from viz_app.jobs.readable import readable_source
+from viz_app.problems import literal
 
 _ROOT, _SPLIT = "data splits root", "data.split"
 _WHOLE = "whole"
@@ -33,6 +34,7 @@ def choose_split(source: str) -> bool:
         "Split",
         list(options),
         key=_SPLIT,
+        format_func=literal,
         label_visibility="collapsed",
         on_change=_take,
         args=(root, options),

@@ -10,7 +10,7 @@ import streamlit as st
 from viz_app import resources, state
 from viz_app.bundled import sample_images_folder
 from viz_app.figures.words import plural
-from viz_app.jobs.readable import named_source
+from viz_app.jobs.readable import WHERE_READ, named_source
 from viz_app.jobs.session_folder import is_of_session, kept
 from viz_app.jobs.workspace import dataset_names, datasets_folder
 from viz_app.problems import as_sentence, literal
@@ -65,9 +65,9 @@ def choose_dataset() -> str | None:
         source = st.text_input(
             "Data set",
             key=_DATA,
-            placeholder="folder/with/images, annotations.json or shapes:100:3",
+            placeholder="/folder/with/images, /x/annotations.json or shapes:100:3",
             help="A folder with COCO, VOC or YOLO annotations, a COCO JSON file, or `shapes:LENGTH:SEED` for "
-            "drawn scenes.",
+            f"drawn scenes. {WHERE_READ}",
             on_change=lambda: look_at_dataset(named_source(str(state.widget(_DATA) or "").strip()) or None),
         ).strip()
         # Under another key it is another one, which is closed.

@@ -10,7 +10,7 @@ from viz_app import resources, state
 from viz_app.app_pages.dataset_choice import DEFAULT_DATA, survey
 from viz_app.app_pages.fragments import fragment
 from viz_app.figures.remedy_words import dataset_price_words
-from viz_app.jobs.readable import named_source
+from viz_app.jobs.readable import WHERE_READ, named_source
 from viz_app.problems import as_sentence, literal
 
 if TYPE_CHECKING:
@@ -33,7 +33,10 @@ def price_on_request(scene: Scene, remedy: Remedy) -> None:
 def _form(scene: Scene, remedy: Remedy) -> None:
     state.seed_widget(_SOURCE, survey().data or DEFAULT_DATA)
     source = st.text_input(
-        "Data set", key=_SOURCE, placeholder="folder/with/images, annotations.json or shapes:100:3"
+        "Data set",
+        key=_SOURCE,
+        placeholder="/folder/with/images, /x/annotations.json or shapes:100:3",
+        help=WHERE_READ,
     ).strip()
     source = named_source(source)
     count = st.number_input("Images at most", 1, 100_000, 100, key="why.price.images")

@@ -12,6 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from viz_app.figures.charts import calm
+from viz_app.figures.names_as_text import as_text
 from viz_app.figures.palette import ACCENT, GREY, LOST, SELECTED, category_color, level_color, with_alpha
 from viz_app.figures.words import plural
 
@@ -147,7 +148,7 @@ def _object_points(extents: Tensor, name: str, color: str) -> go.Scatter:
     return go.Scatter(
         x=widths.numpy(), y=heights.numpy(), mode="markers", name=name,
         marker={"size": 5, "color": with_alpha(color, 0.8), "line": {"width": 0}},
-        hovertemplate=f"{name}<br>%{{x:.0f}} × %{{y:.0f}} px<extra></extra>",
+        hovertemplate=f"{as_text(name)}<br>%{{x:.0f}} × %{{y:.0f}} px<extra></extra>",
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
+from viz_app.figures.names_as_text import names_as_text
 from viz_app.figures.picture import CONFIG, BoxGroup
 from viz_app.figures.policy import policy_meta, scripts_in
 from viz_app.figures.sheet import Panel, Sheet, draw_sheet, sheet_html
@@ -55,7 +56,7 @@ def chart_page(figure: go.Figure) -> bytes:
     """A chart as an HTML file that needs no network and answers the pointer."""
     from plotly.offline import get_plotlyjs
 
-    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG)
+    drawn = names_as_text(figure).to_html(full_html=False, include_plotlyjs=False, config=CONFIG)
     plotly = get_plotlyjs()
     policy = policy_meta([plotly, *scripts_in(drawn)])
     return _CHART.format(policy=policy, plotly=plotly, drawn=drawn).encode()

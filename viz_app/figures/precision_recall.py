@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from viz_app.figures.charts import calm
+from viz_app.figures.names_as_text import as_text
 from viz_app.figures.palette import GREY, category_color
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def _curve(curves: Curves, iou: float, label: int, name: str, color: str) -> go.
     return go.Scatter(
         x=curves.recalls, y=_ended(curves.at(iou, label)), customdata=scores, mode="lines", name=name,
         line={"color": color, "width": 2},
-        hovertemplate=f"{name}<br>recall %{{x:.2f}}, precision %{{y:.3f}}<br>down to score %{{customdata:.3f}}"
-        "<extra></extra>",
+        hovertemplate=f"{as_text(name)}<br>recall %{{x:.2f}}, precision %{{y:.3f}}<br>"
+        "down to score %{customdata:.3f}<extra></extra>",
     )  # fmt: skip
 
 

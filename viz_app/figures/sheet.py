@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 from torch import Tensor
 
 from viz_app.figures.lettering import Lettering
+from viz_app.figures.names_as_text import names_as_text
 from viz_app.figures.palette import rgba
 from viz_app.figures.picture import CONFIG, BoxGroup, legend_html, legend_words, picture
 from viz_app.figures.policy import policy_meta, scripts_in
@@ -102,7 +103,9 @@ def sheet_html(sheet: Sheet) -> str:
     parts, scripts = [], [get_plotlyjs()]
     for panel, figure in zip(sheet.panels, sheet_figures(sheet), strict=True):
         figure.update_layout(height=None, autosize=True)
-        drawn = figure.to_html(full_html=False, include_plotlyjs=False, config={**CONFIG, "responsive": True})
+        drawn = names_as_text(figure).to_html(
+            full_html=False, include_plotlyjs=False, config={**CONFIG, "responsive": True}
+        )
         scripts += scripts_in(drawn)  # Plotly escapes what comes from data.
         note = f"<p>{escape(panel.note)}</p>" if panel.note else ""
         legend = legend_html([group for group in panel.groups if len(group)])

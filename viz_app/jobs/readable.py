@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 VARIABLE = "BOXSCOPE_FOLDERS"
 """The environment variable with further folders, separated as in PATH; `boxscope app --folder` sets it."""
 
+WHERE_READ = "The app reads what lies in its workspace, and in folders named by `boxscope app --folder`."
+"""For the help of fields that take a path."""
+
 _PRIVATE: set[Path] = set()
 _guarded = False
 

@@ -11,6 +11,7 @@ import secrets
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 from typing import IO
 
 try:
@@ -21,6 +22,8 @@ except ImportError:  # not a POSIX system: `is_locked` takes every folder for on
 from detector.judging.locks import LOCK, is_locked, locked
 from viz_app.jobs.workspace import workspace
 
+GRACE_SECONDS = 150.0
+"""A browser whose connection broke may come back for two minutes (Streamlit's session storage)."""
 _GONE = ".gone-"
 
 
@@ -39,6 +42,23 @@ class SessionFolder:
     def __init__(self) -> None:
         self.path: Path | None = None
         self._lock: IO[str] | None = None
+        self._ending: Timer | None = None
+
+    def stay(self) -> SessionFolder:
+        """The same folder: its session is here, or here again."""
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
+        return self
+
+    def close_later(self) -> Timer | None:
+        """Remove it, unless its session comes back soon; what waits for that, None where there is nothing."""
+        if self.path is None:
+            return None
+        self._ending = Timer(GRACE_SECONDS, self.close)
+        self._ending.daemon = True
+        self._ending.start()
+        return self._ending
 
     def datasets(self) -> Path:
         """The folder of its data sets, which is made where it is missing.

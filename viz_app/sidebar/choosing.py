@@ -15,7 +15,7 @@ from viz_app import resources, state
 from viz_app.detector_spec import DetectorSpec
 from viz_app.figures.words import plural
 from viz_app.jobs.quotas import MOST_IMAGES, SESSION_BYTES, beyond_quota, within_quota, words
-from viz_app.jobs.readable import named_detector
+from viz_app.jobs.readable import WHERE_READ, named_detector
 from viz_app.links import DEFAULT_MODEL
 from viz_app.problems import as_sentence, show_problem
 from viz_app.scenes import ImageChoice, digest
@@ -52,7 +52,8 @@ def choose_detector() -> DetectorSpec | None:
         path = st.text_input(
             "Path of the checkpoint",
             key=_PATH,
-            placeholder="runs/x/best.safetensors",
+            placeholder="/path/to/best.safetensors",
+            help=WHERE_READ,
             on_change=other_detector,
         ).strip()
         return _with_words(DetectorSpec(named_detector(path))) if path else None
