@@ -97,6 +97,14 @@ def test_a_zip_without_checksums_is_read(tmp_path: Path) -> None:
     assert_same_model(load_detector(path).model, default_pyramid())
 
 
+def test_a_zip_of_a_version_that_there_is_not(tmp_path: Path) -> None:
+    path = saved(tmp_path / "x.pth", weights())
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\1\2") + 6] = 255  # the version needed to read the last entry
+    path.write_bytes(data)
+    assert "damaged or half-written" in refusal(path)
+
+
 def test_one_flipped_byte_of_a_foreign_safetensors_file_cannot_be_told(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     safetensors.torch.save_file(weights(), path)

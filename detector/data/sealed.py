@@ -72,12 +72,15 @@ def read_sealed(data: bytes) -> Sealed:
             name of the file.
     """
     if data[8:9] != b"{":
-        raise ValueError("it is not a safetensors file")
+        raise ValueError("it is not a safetensors file, as Boxscope writes them; make it again")
     try:
         tensors = safetensors.torch.load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     except Exception as error:  # a lying header fails in many ways
-        raise ValueError(f"the safetensors file is damaged or half-written ({error})") from error
+        why = " ".join(str(error).split())
+        raise ValueError(
+            f"the safetensors file is damaged or half-written ({why}); fetch or save it again"
+        ) from error
     entries = header.get("__metadata__", {})
     if FORMAT_KEY not in entries:
         return Sealed(tensors, {})

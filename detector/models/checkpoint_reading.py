@@ -82,7 +82,7 @@ def _is_bare_pickle(data: bytes) -> bool:
 def _read_bytes(path: Path) -> bytes:
     data = read_plain(path, at_most=MAX_BYTES, remedy="save model.state_dict() alone")
     if not data:
-        raise ValueError("the file is empty")
+        raise ValueError("the file is empty; fetch or save it again")
     return data
 
 
@@ -100,16 +100,17 @@ def _unpickle(data: bytes) -> object:
             ) from error
         raise ValueError("the pickle is damaged, or holds more than tensors and plain values") from error
     except Exception as error:  # torch's reader fails in many ways on a damaged file
-        raise ValueError(f"the file is damaged or half-written ({_first_line(error)})") from error
+        raise _damaged(error) from error
 
 
 def _check_archive(data: bytes) -> None:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            _check_members(archive.infolist())
-            changed = _first_changed(archive)
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"the file is damaged or half-written ({error})") from error
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except Exception as error:  # a damaged list of entries fails in many ways
+        raise _damaged(error) from error
+    with archive:
+        _check_members(archive.infolist())
+        changed = _first_changed(archive)
     if changed:
         raise ValueError(f"the file is damaged ({changed} does not fit its checksum); fetch it again")
 
@@ -135,8 +136,9 @@ def _first_changed(archive: zipfile.ZipFile) -> str:
     return ""
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+def _damaged(error: Exception) -> ValueError:
+    first_line = next(iter(str(error).splitlines()), type(error).__name__)
+    return ValueError(f"the file is damaged or half-written ({first_line}); fetch or save it again")
 
 
 def _find_state(content: object) -> tuple[Mapping[str, object], Mapping[str, object]]:
