@@ -12,6 +12,7 @@ from benchmarks.subject import image, subject
 from detector import capture
 
 NOT_INSTALLED = "TorchLens is not installed: `pip install 'boxscope[peers]'` puts it beside."
+PUT_BACK = "TorchLens replaces torch's functions; putting them in and back is part of each of its calls."
 KEPT = "What is kept lives on with the trace; the highest moment is above what the process held before."
 # What our capture keeps is what the stages hand on; these are the modules that TorchLens is asked to record for it.
 _STAGES = (
@@ -32,7 +33,7 @@ def run(rounds: int = 7, peer_rounds: int = 3) -> None:
     if peers:
         measures += _times(ways, peer_rounds)
     measures += _memory(ways)
-    report("capture: everything kept / bare forward", measures, [KEPT] if peers else [KEPT, NOT_INSTALLED])
+    report("capture: everything kept / bare forward", measures, [KEPT, PUT_BACK if peers else NOT_INSTALLED])
 
 
 def capturing() -> object:
@@ -51,7 +52,7 @@ def bare() -> object:
 def torchlens() -> dict[str, Callable[[], object]]:
     """TorchLens' two ways to log a forward; none if it is not installed.
 
-    It replaces torch's functions at its first call. They are put back at the end of each.
+    It replaces torch's functions at its first call; here they are put back at the end of each.
     """
     try:
         import torchlens as tl
