@@ -49,6 +49,8 @@ def check_parts(trace: Trace) -> None:
     try:
         Replayer(trace).replay()  # the shortest proof that all of it belongs together
     except RuntimeError as error:
+        if "not implemented for" in str(error):
+            return  # of a training in half precision, in which a CPU has no NMS
         raise ValueError(f"its tensors do not belong together ({' '.join(str(error).split())})") from error
 
 
