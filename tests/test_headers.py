@@ -9,7 +9,9 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 from starlette.types import Message, Receive, Scope, Send
+from support.asgi import served
 from support.browser import open_app
+from support.server import free_port
 
 from viz_app.figures import dataset_statistics
 from viz_app.figures.exports import chart_page, sheet_page
@@ -143,6 +145,28 @@ def test_the_policy_does_refuse(page: Page, app_url: str) -> None:
     }""")
     page.wait_for_function("window.refused.length >= 2")
     assert page.evaluate("window.ran === undefined")
+
+
+async def _html(scope: Scope, receive: Receive, send: Send) -> None:
+    """An app that answers everything with a page whose script changes its title."""
+    if scope["type"] == "http":
+        page = b"<title>calm</title><p>there</p><script>document.title = 'ran'</script>"
+        headers = [(b"content-type", b"text/html")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": page})
+
+
+@pytest.mark.browser
+def test_an_html_file_among_the_media_runs_nothing(page: Page) -> None:
+    port = free_port()
+    with served(_html, port) as url:
+        page.goto(f"{url}/media/x.html")
+        expect(page).to_have_title("ran")  # without the middleware it does
+    with served(WithHeaders(_html), port) as url:
+        page.goto(f"{url}/media/x.html")
+        expect(page.get_by_text("there")).to_be_visible()
+        expect(page).to_have_title("calm")
+        assert page.evaluate("window.origin") == "null"
 
 
 def test_no_chart_writes_code_while_it_runs() -> None:

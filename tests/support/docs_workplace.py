@@ -38,10 +38,6 @@ def make_workplace(folder: Path) -> None:
     trained = folder / "workspace" / "runs" / "shapes-1" / "checkpoints"
     trained.mkdir(parents=True)
     shutil.copy(BUNDLED, trained / "best.safetensors")
-    (folder / ".streamlit").mkdir()
-    (folder / ".streamlit" / "secrets.toml").write_text(
-        '[auth]\nredirect_uri = "https://boxscope.example/oauth2callback"\ncookie_secret = "long"\n'
-    )
 
 
 def given_names() -> dict[str, Any]:

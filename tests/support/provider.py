@@ -9,16 +9,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Thread
 from typing import Any
 from urllib.parse import urlencode
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 
+from support.asgi import served
 from support.server import free_port
 
 CLIENT, SECRET = "boxscope", "not a secret"
@@ -53,16 +52,8 @@ def running_provider() -> Iterator[Provider]:
     """The provider, answering until the block ends."""
     port = free_port()
     provider = Provider(f"http://127.0.0.1:{port}")
-    server = uvicorn.Server(uvicorn.Config(_app(provider), host="127.0.0.1", port=port, log_level="warning"))
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        while not server.started and thread.is_alive():
-            time.sleep(0.02)
+    with served(_app(provider), port):
         yield provider
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 def _app(provider: Provider) -> Starlette:
