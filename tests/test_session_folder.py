@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from starlette.responses import PlainTextResponse
 from support.datasets import coco_folder
 
 from detector.data.datasets import open_dataset
@@ -62,16 +65,18 @@ def test_a_session_that_comes_back_finds_its_uploads(
     data: io.BytesIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = SessionFolder()
-    assert session.close_later() is None, "nothing was uploaded"
+    session.close_later()
+    assert session.ending is None, "nothing was uploaded"
     found = upload_dataset(data, "x.zip", session)
-    ending = session.close_later()
+    session.close_later()
+    ending = session.ending
     assert ending is not None and session.stay() is session
     ending.join()
     assert found.is_dir()
     monkeypatch.setattr(session_folder, "GRACE_SECONDS", 0.0)
-    ending = session.close_later()
-    assert ending is not None
-    ending.join()
+    session.close_later()
+    assert session.ending is not None
+    session.ending.join()
     assert not found.exists()
 
 
@@ -143,3 +148,26 @@ def test_the_server_takes_no_more_than_a_session_may_hold(monkeypatch: pytest.Mo
     assert not upload_gate.has_room("full", 0) and upload_gate.has_room("other", 1)
     assert upload_gate.has_room("one", upload_gate.MOST_BYTES - 3)
     assert not upload_gate.has_room("one", upload_gate.MOST_BYTES - 2)
+    assert (
+        answer("PUT", "/_stcore/upload_file/full/x")
+        == 413
+        == answer("PUT", "/below/_stcore/upload_file/full/x")
+    )
+    assert (
+        answer("PUT", "/_stcore/upload_file/other/x")
+        == answer("DELETE", "/_stcore/upload_file/full/x")
+        == 204
+    )
+    assert answer("PUT", "/elsewhere/full/x") == 204
+
+
+def answer(method: str, path: str) -> int:
+    """Status of a request that the gate sees, where what is behind it answers 204."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "headers": [(b"content-length", b"7")]}
+    asyncio.run(upload_gate.UploadGate(PlainTextResponse("", 204))(scope, cast("Any", None), send))
+    return sent[0]["status"]

@@ -37,28 +37,27 @@ class SessionFolder:
 
     Attributes:
         path: where it lies; None before.
+        ending: what removes it, once the session seems to have ended.
     """
 
     def __init__(self) -> None:
         self.path: Path | None = None
         self._lock: IO[str] | None = None
-        self._ending: Timer | None = None
+        self.ending: Timer | None = None
 
     def stay(self) -> SessionFolder:
         """The same folder: its session is here, or here again."""
-        if self._ending is not None:
-            self._ending.cancel()
-            self._ending = None
+        if self.ending is not None:
+            self.ending.cancel()
+            self.ending = None
         return self
 
-    def close_later(self) -> Timer | None:
-        """Remove it, unless its session comes back soon; what waits for that, None where there is nothing."""
-        if self.path is None:
-            return None
-        self._ending = Timer(GRACE_SECONDS, self.close)
-        self._ending.daemon = True
-        self._ending.start()
-        return self._ending
+    def close_later(self) -> None:
+        """Remove it, unless its session comes back soon."""
+        if self.path is not None:
+            self.ending = Timer(GRACE_SECONDS, self.close)
+            self.ending.daemon = True
+            self.ending.start()
 
     def datasets(self) -> Path:
         """The folder of its data sets, which is made where it is missing.
