@@ -160,6 +160,15 @@ def test_a_tensor_that_does_not_belong(
     assert words in refusal(resealed(sealed, tmp_path / "x", **{name: change(sealed.tensors[name])}))
 
 
+def test_a_trace_in_bfloat16_is_read(data: bytes, tmp_path: Path) -> None:
+    """As a training in mixed precision keeps it; the boxes of its second stage may have 32 bits all the same."""
+    sealed = read_sealed(data)
+    names = ("rpn.anchors", "rpn.objectness", "rpn.deltas", "head.class_logits", "head.deltas")
+    half = {name: sealed.tensors[name].bfloat16() for name in names}
+    loaded = parse_trace(resealed(sealed, tmp_path / "x", **half), "x")
+    assert torch.equal(loaded.rpn.objectness, half["rpn.objectness"])
+
+
 def test_tensors_that_nothing_names_are_left_out(trace: Trace, data: bytes, tmp_path: Path) -> None:
     loaded = parse_trace(resealed(read_sealed(data), tmp_path / "x", extra=torch.zeros(5)), "x")
     assert torch.equal(Replayer(loaded).replay().boxes, trace.detections.boxes)
