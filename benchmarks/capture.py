@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 
 import torch
 
@@ -11,7 +12,7 @@ from benchmarks.memory import memory_of
 from benchmarks.subject import image, subject
 from detector import capture
 
-NOT_INSTALLED = "TorchLens is not installed: `pip install 'boxscope[peers]'` puts it beside."
+NOT_INSTALLED = "TorchLens is not installed: `pip install -e '.[peers]'` puts it beside."
 PUT_BACK = "TorchLens replaces torch's functions; putting them in and back is part of each of its calls."
 KEPT = "What is kept lives on with the trace; the highest moment is above what the process held before."
 # What our capture keeps is what the stages hand on; these are the modules that TorchLens is asked to record for it.
@@ -55,8 +56,8 @@ def torchlens() -> dict[str, Callable[[], object]]:
     It replaces torch's functions at its first call; here they are put back at the end of each.
     """
     try:
-        import torchlens as tl
-        from torchlens.backends.torch.wrappers import unwrap_torch
+        tl = import_module("torchlens")
+        wrappers = import_module("torchlens.backends.torch.wrappers")
     except ImportError:
         return {}
     model, inputs = subject().model, [[image()]]
@@ -70,7 +71,7 @@ def torchlens() -> dict[str, Callable[[], object]]:
                 with torch.no_grad():
                     return call()
             finally:
-                unwrap_torch()
+                wrappers.unwrap_torch()
 
         return once
 
