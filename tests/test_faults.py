@@ -26,6 +26,7 @@ from detector.training.run_directory import RunDirectory
 from detector.training.run_status import RunState, RunStatus, read_status
 from detector.training.stopping import RunStopped
 from viz_app import cli
+from viz_app.commands.training_progress import in_one_sentence
 from viz_app.jobs.workspace import keep_checkpoint
 
 QUICK = replace(
@@ -136,6 +137,22 @@ def test_why_another_process_of_a_run_ended_is_what_the_first_one_says(tmp_path:
         other_process(directory, gone)
     with pytest.raises(RunFailed, match="another process of this run ended"), at_work(directory, epochs=1):
         raise gone
+
+
+def test_a_process_that_only_lost_the_others_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lost() -> None:
+        with in_one_sentence(tmp_path):
+            other_process(RunDirectory(tmp_path), RuntimeError("[gloo] Connection closed by peer"))
+
+    with pytest.raises(RunFailed, match="what it said stands above"):
+        lost()
+    monkeypatch.setattr("detector.training.trainer.is_leader", lambda: False)
+    with pytest.raises(SystemExit) as ended:
+        lost()
+    assert ended.value.code == cli.USAGE_ERROR
+    assert capsys.readouterr().err == ""
 
 
 def test_many_sessions_keep_one_checkpoint(tmp_path: Path) -> None:

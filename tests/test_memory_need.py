@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.app import open_app, said
 from torchvision.models.detection import fasterrcnn_resnet50_fpn, maskrcnn_resnet50_fpn
 
 from detector import Detector, capture, load_detector
 from detector.data.shapes import ShapesDataset
 from detector.judging.dataset_diagnosis import diagnose_dataset
 from detector.tracing import memory_need
-from detector.tracing.memory_need import bytes_free, bytes_needed, network_size
+from detector.tracing.memory_need import bytes_free, bytes_needed, network_size, refuse_too_large
 from viz_app.cli import run
 
 # The peak of a process, beside what was estimated before.
@@ -86,6 +87,19 @@ def test_the_command_refuses_it_with_status_2(full: None, capsys: pytest.Capture
     assert said.startswith("boxscope: ")
     assert "GiB are free" in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.usefixtures("fresh_caches")
+def test_the_app_says_it_in_a_box(full: None) -> None:
+    assert "GiB are free. Set the model's min_size and max_size lower" in said(open_app("rpn"))
+
+
+def test_a_model_that_is_put_together_in_another_way_is_tried(
+    full: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = load_detector("shapes")
+    monkeypatch.setattr(detector.model.rpn.anchor_generator, "num_anchors_per_location", None)
+    refuse_too_large(detector, (10**6, 10**6), "image")
 
 
 def test_a_diagnosis_tells_it_of_the_image_and_goes_on(full: None, tmp_path: Path) -> None:

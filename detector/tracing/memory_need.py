@@ -52,7 +52,10 @@ def refuse_too_large(detector: Detector, size: Size, name: str) -> None:
     Raises:
         ValueError: such an image, with the remedy.
     """
-    needed = bytes_needed(detector, size)
+    try:
+        needed = bytes_needed(detector, size)
+    except (AttributeError, LookupError, TypeError, StopIteration):
+        return  # a model put together in another way: it is simply tried
     if needed <= SMALL:
         return
     free = bytes_free(next(detector.model.parameters()).device)
@@ -117,7 +120,7 @@ def _body_floats(backbone: nn.Module, body: list[tuple[int, int]]) -> float:
 
 def _body_maps(backbone: Any) -> Iterator[tuple[int, int]]:  # noqa: ANN401
     """(channels, stride) of the maps that go into the pyramid; their strides double, and end at 32."""
-    blocks = getattr(getattr(backbone, "fpn", None), "inner_blocks", ())
+    blocks: Any = getattr(getattr(backbone, "fpn", None), "inner_blocks", ())
     for place, block in enumerate(blocks):
         convolution = next(one for one in block.modules() if isinstance(one, nn.Conv2d))
         yield convolution.in_channels, _COARSEST >> (len(blocks) - 1 - place)

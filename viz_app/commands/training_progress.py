@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from detector.training.run_status import RunStatus
 
 _EVERY = 0.5
+_FAILED = 2
 _CLEAR = "\r\x1b[K"
 
 
@@ -43,12 +44,16 @@ def followed(folder: Path) -> Iterator[None]:
 def in_one_sentence(folder: Path) -> Iterator[None]:
     """What nobody foresaw is one sentence, too; its stack stands in the log of the run in a folder.
 
+    Of several processes the one with the reason says it; who only lost the others says nothing.
+
     Raises:
         ValueError: in place of an exception that is not a caller's mistake.
     """
     try:
         yield
-    except (ValueError, TypeError, OSError):
+    except (ValueError, TypeError, OSError) as error:
+        if _only_lost_the_others(error):
+            sys.exit(_FAILED)
         raise
     except Exception as error:
         from detector.training.faults import in_a_sentence
@@ -56,6 +61,13 @@ def in_one_sentence(folder: Path) -> Iterator[None]:
 
         log = RunDirectory(folder).log
         raise ValueError(f"the training failed: {in_a_sentence(error)}; {log} says where") from error
+
+
+def _only_lost_the_others(error: Exception) -> bool:
+    from detector.training.faults import is_cut_off
+    from detector.training.trainer import is_leader
+
+    return error.__cause__ is not None and is_cut_off(error.__cause__) and not is_leader()
 
 
 def tell_begin(folder: Path) -> None:
