@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from detector.tracing.trace import Trace
 
+_SYSTEM = re.compile(r"\[Errno -?\d+\] ([^:]+): '([^']+)'")  # as Python writes what the system refused
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:])")
 
 
@@ -22,7 +23,7 @@ def literal(text: str) -> str:
 
 def as_sentence(problem: Exception | str) -> str:
     """A problem as a sentence, on one line and with a full stop; what it begins with may be a name."""
-    text = " ".join(str(problem).split())
+    text = _SYSTEM.sub(r"\2: \1", " ".join(str(problem).split()))
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

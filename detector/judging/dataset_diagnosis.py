@@ -114,6 +114,8 @@ def diagnose_dataset(
     _check(iou, processes, threads, limit)
     out, name = Path(out), dataset if isinstance(dataset, str) else None
     dataset = open_dataset(dataset) if isinstance(dataset, str | Path) else dataset
+    if len(dataset) == 0:
+        raise ValueError("the data set has no images; a diagnosis needs one at least")
     detector, labels = _in_common_words(detector, dataset)
     thresholds = thresholds or Thresholds.from_model(detector.model)
     name = name or dataset_name(dataset)

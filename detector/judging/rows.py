@@ -82,12 +82,22 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One kept detection; `object` is the index of what it matches at the diagnosis' IoU, or -1."""
+    """One kept detection; `object` is the index of what it matches at the diagnosis' IoU, or -1.
+
+    Raises:
+        ValueError: a box or a score that is not finite; pycocotools would take it for a hit.
+    """
 
     box: tuple[float, float, float, float]
     label: int
     score: float
     object: int
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(sum(self.box) + self.score):
+            raise ValueError(
+                f"a detection has the box {self.box} and the score {self.score}; expected finite numbers"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from detector.data.augmentation import Augmentation
 from detector.models.losses import LossWeights
 
 PYRAMID_FROM_SCRATCH = "pyramid"
+MOST_PROCESSES = 256
+# More is a slip of the finger, and would fill the memory before anybody could say so.
+_LARGEST_SIDE, _LARGEST_BATCH, _MOST_MACHINES = 16_384, 4_096, 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,13 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name in ("pyramid", "anchor_sizes", "aspect_ratios"):
             object.__setattr__(self, name, _tuples(getattr(self, name)))
-        _at_least(self, 1, "min_size", "max_size")
+        _at_least(self, 1, "min_size", "max_size", most=_LARGEST_SIDE)
+        for name, numbers in (
+            ("anchor_sizes", sum(self.anchor_sizes or (), ())),
+            ("aspect_ratios", self.aspect_ratios),
+        ):
+            if not all(math.isfinite(number) and number > 0 for number in numbers or ()):
+                raise ValueError(f"{name} holds {numbers}; expected numbers above 0")
         for name in ("dropout", "hard_negative_share", "box_nms"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
@@ -76,8 +85,9 @@ class DataConfig:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "batch_size", "limit_train", "limit_val")
-        _at_least(self, 0, "workers")
+        _at_least(self, 1, "limit_train", "limit_val")
+        _at_least(self, 1, "batch_size", most=_LARGEST_BATCH)
+        _at_least(self, 0, "workers", most=MOST_PROCESSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,12 @@ class TrainerConfig:
     strategy: str = "auto"
     precision: str = "auto"
 
+    def __post_init__(self) -> None:
+        for name in ("devices", "num_nodes"):
+            value = getattr(self, name)
+            if isinstance(value, int) and value > _MOST_MACHINES:
+                raise ValueError(f"{name} is {value}; expected {_MOST_MACHINES} at most")
+
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
@@ -169,7 +185,8 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         _at_least(self, 1, "epochs")
-        _at_least(self, 0, "seed", "checkpoint_every", "keep_every", "trace_every", "probes", "patience")
+        _at_least(self, 0, "seed", most=2**32 - 1)
+        _at_least(self, 0, "checkpoint_every", "keep_every", "trace_every", "probes", "patience")
         if self.probes > 8:
             raise ValueError(f"probes is {self.probes}; expected 0 to 8")
 
@@ -181,8 +198,9 @@ def _tuples(value: Any) -> Any:  # noqa: ANN401
     return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
-def _at_least(record: object, low: int, *names: str) -> None:
+def _at_least(record: object, low: int, *names: str, most: int | None = None) -> None:
     for name in names:
         value = getattr(record, name)
-        if value is not None and value < low:
-            raise ValueError(f"{name} is {value}; expected {low} or more")
+        if value is not None and (value < low or (most is not None and value > most)):
+            expected = f"{low} or more" if most is None else f"{low} to {most}"
+            raise ValueError(f"{name} is {value}; expected {expected}")

@@ -22,6 +22,7 @@ from detector.explaining.rungs import Rung
 from detector.training.tuning_space import THRESHOLDS, TRAINING, Parameter
 
 STUDY, DATABASE, TRIALS, BEST = "study.json", "study.db", "trials", "best.json"
+_MOST_TRIALS = 1_000_000
 Kind = Literal["training", "thresholds"]
 AVERAGES = ("AP", "AP50", "AP75")
 _TRAINED = (*AVERAGES, "AP_small", "AP_medium", "AP_large", "latency")
@@ -80,6 +81,8 @@ class StudyConfig:
             )
         if self.trials < 1:
             raise ValueError(f"trials is {self.trials}; expected 1 or more")
+        if self.trials > _MOST_TRIALS:
+            raise ValueError(f"trials is {self.trials}; expected {_MOST_TRIALS} at most")
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"limit is {self.limit}; expected 1 or more")
 

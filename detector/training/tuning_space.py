@@ -79,6 +79,9 @@ THRESHOLDS = (
 )
 """What a study of thresholds alone may change."""
 
+_SHARES = ("box_score", "box_nms", "rpn_nms", "rpn_score", "dropout", "hard_negative_share")
+_MOST_CANDIDATES = 10_000
+
 USUAL = {
     "training": ("lr", "lambda_1", "lambda_2", "lambda_3", "lambda_4", "dropout", "box_nms"),
     "thresholds": ("box_score", "box_nms"),
@@ -118,4 +121,14 @@ def _bounded(parameter: Parameter, bounds: str) -> Parameter:
         ) from None
     if not dots or (parameter.whole and any(not number.is_integer() for number in numbers)):
         raise ValueError(f"the bounds of {parameter.name} are {bounds!r}; expected such as 5..300")
+    _refuse_impossible(parameter, *numbers)
     return replace(parameter, low=numbers[0], high=numbers[1])
+
+
+def _refuse_impossible(parameter: Parameter, low: float, high: float) -> None:
+    """Values that no setting can have: every trial with one would fail."""
+    least = 1 if parameter.whole else 0
+    most = 1.0 if parameter.name in _SHARES else _MOST_CANDIDATES if parameter.whole else math.inf
+    if low < least or high > most:
+        expected = f"{least} or more" if most == math.inf else f"{least} to {most:,.0f}"
+        raise ValueError(f"{parameter.name} goes from {low:g} to {high:g}; expected {expected}")

@@ -121,7 +121,7 @@ def study_of(options: Namespace) -> StudyConfig:
     texts = tuple(text for text in (options.parameters or "").split(",") if text.strip())
     objectives = tuple(text.strip() for text in options.objective.split(",") if text.strip())
     run = _run_text(options.config) if training else ""
-    return StudyConfig(
+    study = StudyConfig(
         name=options.study or _name(options, training),
         kind="training" if training else "thresholds",
         parameters=parameters_of(options.what, texts or usual(options.what, run)),
@@ -134,6 +134,18 @@ def study_of(options: Namespace) -> StudyConfig:
         dataset=options.dataset or "",
         limit=options.limit,
     )
+    _open_data(study)
+    return study
+
+
+def _open_data(study: StudyConfig) -> None:
+    """Data that cannot be used are refused here, not by each worker in its turn."""
+    from detector.data.datasets import open_dataset
+    from detector.training.tuning_settings import base_of
+
+    data = base_of(study).data if study.run else None
+    for source in (study.dataset,) if data is None else (data.train, data.val):
+        open_dataset(source)
 
 
 def _refuse_misplaced(options: Namespace, training: bool) -> None:
