@@ -13,12 +13,14 @@ from typing import Any, cast
 
 import pytest
 from starlette.responses import PlainTextResponse
-from support.datasets import coco_folder
+from support.app import calm, open_app, said
+from support.datasets import coco_folder, picture
 
 from detector.data.datasets import open_dataset
 from viz_app import upload_gate
-from viz_app.jobs import quotas, session_folder, workspace
+from viz_app.jobs import processes, quotas, session_folder, workspace
 from viz_app.jobs.dataset_uploads import upload_dataset
+from viz_app.jobs.job import Job
 from viz_app.jobs.quotas import MARK, MOST_IMAGES, SESSION_BYTES, beyond_quota, mark_of, within_quota
 from viz_app.jobs.session_folder import SessionFolder, is_of_session, kept, sessions_folder, sweep
 
@@ -137,6 +139,27 @@ def test_the_51st_image_and_the_byte_beyond_a_gigabyte_are_left_out() -> None:
     assert beyond_quota(1).startswith(
         "1 file was not opened: a session opens 50 images at a time, 1 GB together"
     )
+
+
+@pytest.mark.usefixtures("fresh_caches")
+def test_a_page_says_what_it_left_out_and_keeps_what_a_diagnosis_reads(
+    data: io.BytesIO, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Job] = []
+    monkeypatch.setattr(processes, "start", lambda job, folder: started.append(job))
+    monkeypatch.setattr(quotas, "MOST_IMAGES", 2)
+    session = SessionFolder()
+    app = open_app("dataset", data=str(upload_dataset(data, "x.zip", session)))
+    images = [picture(tmp_path / f"{n}.png", (40, 30 + n)).read_bytes() for n in range(3)]
+    app.file_uploader(key="uploads").set_value(
+        [(f"{n}.png", one, "image/png") for n, one in enumerate(images)]
+    )
+    calm(app.run())
+    assert "1 file was not opened: a session opens 2 images at a time" in said(app)
+    calm(app.button(key="dataset.diagnose").click().run())
+    assert [job.dataset for job in started] == [str(place / "datasets" / "x")]
+    assert app.query_params["data"] == str(place / "datasets" / "x")
+    session.close()
 
 
 def test_the_server_takes_no_more_than_a_session_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
