@@ -22,6 +22,7 @@ SLIDERS = ("Score", "Box NMS IoU", "RPN NMS IoU", "keep per image")
 _INSPECT = ("", "backbone", "rpn", "fast_rcnn", "why")
 _VISIT = (6, 14)
 _THINK = (0.5, 2.0)
+_IN_HASTE = 0.3  # share of visits that end while the page is being drawn
 
 
 @dataclass(slots=True)
@@ -70,6 +71,8 @@ async def _visit(url: str, record: Record, chance: random.Random, until: float) 
                 return
             (action,) = chance.choices(("image", "threshold", "page", "upload"), (3, 5, 4, 1))
             await _act(action, session, record, chance)
+        if chance.random() < _IN_HASTE:
+            await session.walk_out()
 
 
 async def _act(action: str, session: Session, record: Record, chance: random.Random) -> None:

@@ -126,7 +126,18 @@ class Session:
         self._values[widget.proto.id] = state
         await self._rerun(fragment_id=widget.fragment)
 
+    async def walk_out(self) -> None:
+        """Ask for the page anew and do not wait: who closes the window while it is drawn."""
+        await self._ask("", "")
+
     async def _rerun(self, *, page_name: str = "", fragment_id: str = "") -> None:
+        await self._ask(page_name, fragment_id)
+        while (await self._until("script_finished")).script_finished not in _DONE:
+            pass
+        # As a page does: the value of a widget that is gone goes, too.
+        self._values = {name: value for name, value in self._values.items() if name in self._widgets}
+
+    async def _ask(self, page_name: str, fragment_id: str) -> None:
         if not fragment_id:
             self._widgets = {}
         asked = BackMsg()
@@ -135,10 +146,6 @@ class Session:
         state.fragment_id = fragment_id
         state.widget_states.widgets.extend(self._values.values())
         await self._send(asked)
-        while (await self._until("script_finished")).script_finished not in _DONE:
-            pass
-        # As a page does: the value of a widget that is gone goes, too.
-        self._values = {name: value for name, value in self._values.items() if name in self._widgets}
 
     async def _send(self, message: BackMsg) -> None:
         assert self._socket is not None

@@ -32,9 +32,10 @@ def test_everything_else_is_public(address: str, monkeypatch: pytest.MonkeyPatch
     assert is_public(address)
     with pytest.raises(ValueError, match=f"(?s)open to the network.*login.*--public.*{MEANT}=1"):
         check_binding(address, login=False)
-    monkeypatch.setenv(MEANT, "0")
-    with pytest.raises(ValueError, match="open to the network"):
-        check_binding(address, login=False)
+    for word in ("0", "", "false", "no"):
+        monkeypatch.setenv(MEANT, word)
+        with pytest.raises(ValueError, match="open to the network"):
+            check_binding(address, login=False)
 
 
 def test_a_login_or_the_word_opens_it(monkeypatch: pytest.MonkeyPatch) -> None:

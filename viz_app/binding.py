@@ -38,7 +38,7 @@ def check_binding(address: str, *, login: bool) -> str | None:
     if not is_public(address) or login:
         return None
     shown = address or "every interface"
-    if os.environ.get(MEANT, "") in ("", "0"):
+    if os.environ.get(MEANT) != "1":
         raise ValueError(
             f"{shown} is open to the network, and whoever can open the app acts as you: set up a login "
             f"(docs/threat_model.md), or say that you mean it with `boxscope app --public` or {MEANT}=1"
