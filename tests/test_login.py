@@ -108,9 +108,11 @@ def test_a_login_at_a_provider(page: Page, tmp_path_factory: pytest.TempPathFact
         command = [*boxscope_command(), "app", "--port", str(port), "--address", "0.0.0.0"]
         with running(command, port, home=home):
             provider.person = {"email": "you@example.org"}
-            page.goto(url)
+            page.goto(f"{url}/rpn")
             log_in = page.get_by_role("button", name="Log in")
-            log_in.click(timeout=PATIENCE_MS)
+            expect(log_in).to_be_visible(timeout=PATIENCE_MS)
+            expect(page.get_by_text("Page not found")).to_have_count(0)
+            log_in.click()
             expect(page.get_by_text("You are not on the list")).to_be_visible(timeout=PATIENCE_MS)
             expect(page.get_by_test_id("stSidebar")).to_have_count(0)
             page.get_by_role("button", name="Log out").click()
