@@ -158,6 +158,18 @@ def test_too_many_entries_are_refused(tmp_path: Path) -> None:
     assert len(list(unpack_zip(file, tmp_path / "new", limits=Limits(entries=12)).iterdir())) == 12
 
 
+def test_200000_entries_are_refused_before_the_first_is_unpacked(tmp_path: Path) -> None:
+    """The directory of a zip file with one entry, 200,000 times."""
+    data = packed(names("a.txt"), tmp_path / "a.zip").read_bytes()
+    start, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    directory = data[start:end] * 200_000
+    last = bytearray(data[end:])
+    last[12:16] = struct.pack("<I", len(directory))
+    with pytest.raises(ValueError, match="holds 200,000 entries; expected 50,000 at most"):
+        unpack_zip(io.BytesIO(data[:start] + directory + last), tmp_path / "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
 def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
     data = bytearray(packed(names("secret.png"), tmp_path / "a.zip").read_bytes())
     for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
