@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmarks.measure import Measure, alternate, report
+from benchmarks.measure import Measure, in_turn, report
 from benchmarks.subject import image, subject
 from detector import Detector, diagnose_dataset, load_detector
 from detector.data import ShapesDataset
@@ -65,7 +65,7 @@ def _found(result: dict[str, Tensor]) -> tuple[Found, ...]:
     return tuple(Found(tuple(box), label, score, -1) for box, label, score in rows)
 
 
-def run(images: int = 200, photos: int = 6, rounds: int = 1) -> None:
+def run(images: int = 100, photos: int = 3, rounds: int = 3) -> None:
     """Print and write the table."""
     shapes, resnet = load_detector("shapes"), subject()
     measures = [
@@ -83,13 +83,12 @@ def _measures(
         ("with remedies", {"recommend": False}, 2 * bar),
         ("with recommendations", {}, 4 * bar),
     )
-    measures = []
-    for what, options, limit in rows:
-        ours, theirs = alternate(
-            _diagnosing(detector, dataset, options), lambda: plain(detector, dataset), rounds=rounds, warm=0
-        )
-        measures.append(Measure(f"{name}, {what}", ours, theirs, limit))
-    return measures
+    calls = [_diagnosing(detector, dataset, options) for _, options, _ in rows]
+    *taken, theirs = in_turn([*calls, lambda: plain(detector, dataset)], rounds=rounds, warm=0)
+    return [
+        Measure(f"{name}, {what}", ours, theirs, limit)
+        for (what, _, limit), ours in zip(rows, taken, strict=True)
+    ]
 
 
 def _diagnosing(

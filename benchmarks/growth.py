@@ -18,7 +18,7 @@ from torch import Tensor
 
 from benchmarks.box_what_if import moving
 from benchmarks.curves import Curve, report_curves
-from benchmarks.growth_notes import NOTES, kept_for_each
+from benchmarks.growth_notes import explained, kept_for_each
 from benchmarks.measure import in_turn
 from benchmarks.memory import memory_of
 from benchmarks.subject import build, image
@@ -79,7 +79,7 @@ def measured(against: str, points: Sequence[Point], rounds: int) -> Iterator[Cur
     x = tuple(point.x for point in points)
     for what in points[0].calls:
         y = in_turn([point.calls[what] for point in points], rounds=rounds)
-        yield Curve(what, against, x, tuple(y), note=NOTES.get((what, against), ""))
+        yield explained(Curve(what, against, x, tuple(y)))
 
 
 def by_side(sides: Sequence[int]) -> list[Point]:
@@ -155,8 +155,7 @@ def by_images(counts: Sequence[int]) -> Iterator[Curve]:
 
     seconds = in_turn([diagnosing(place) for place in range(len(counts))], rounds=1, warm=0)
     x, bytes_each = tuple(map(float, counts)), tuple(float(statistics.median(one)) for one in peaks)
-    note = NOTES.get(("data-set diagnosis", IMAGES), "")
-    yield Curve("data-set diagnosis", IMAGES, x, tuple(seconds), note=note)
+    yield explained(Curve("data-set diagnosis", IMAGES, x, tuple(seconds)))
     yield Curve("its memory", IMAGES, x, bytes_each, "B", kept_for_each(x, bytes_each))
 
 

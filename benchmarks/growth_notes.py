@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.curves import Curve
+
+_RPN_NMS = (
+    "the RPN's NMS compares every candidate of a level with every other one, and there are twice as many of them "
+    "as proposals; torchvision's operator, as in the box filter"
+)
 NOTES: dict[tuple[str, str], str] = {
     ("box replay", "proposals"): (
         "NMS compares every box of a category with every other one, and each category gets more of them; it is "
         "torchvision's operator, for the answer must be the model's own to the bit"
     ),
+    ("RPN replay", "proposals"): _RPN_NMS,
+    ("capture", "proposals"): _RPN_NMS,
 }
+
+
+def explained(curve: Curve) -> Curve:
+    """The same with its reason, if it needs one and one is known."""
+    return replace(curve, note=NOTES.get((curve.what, curve.against), "")) if curve.unexplained else curve
 
 
 def kept_for_each(images: Sequence[float], peaks: Sequence[float]) -> str:

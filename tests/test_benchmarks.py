@@ -16,7 +16,7 @@ from benchmarks.__main__ import ORDER, main
 from benchmarks.box_what_if import moving
 from benchmarks.curves import Curve, exponent, report_curves, upper_half
 from benchmarks.growth import IMAGES, Point, by_images, calls_of, measured, score_of, tiny
-from benchmarks.growth_notes import kept_for_each
+from benchmarks.growth_notes import explained, kept_for_each
 from benchmarks.machine import machine, processor, version_of
 from benchmarks.measure import Measure, alternate, in_turn, report
 from benchmarks.memory import memory_of
@@ -110,6 +110,13 @@ def test_what_is_worse_than_linear_is_explained_or_said_to_be_not(results: Path)
     )
     assert f"| replay | objects | {points} | 2.00 | **2.00** | All pairs. |" in text
     assert "| memory | images | 1: 1, 3: 3, 10: 10, 30: 30, 100: 100 MiB | 1.00 | 1.00 |  |" in text
+
+
+def test_a_reason_is_given_only_where_one_is_needed() -> None:
+    steep = tuple(x**2 for x in X)
+    assert "NMS" in explained(Curve("box replay", "proposals", X, steep)).note
+    assert explained(Curve("box replay", "proposals", X, X)).note == ""
+    assert explained(Curve("box replay", "something else", X, steep)).unexplained
 
 
 def test_everything_that_is_done_with_one_image_is_measured() -> None:
