@@ -213,6 +213,14 @@ def test_a_roi_that_came_of_no_anchor_is_a_candidate_without_one() -> None:
     assert found.steps[-1].best_iou == pytest.approx(1.0, abs=1e-5)
 
 
+def test_a_roi_that_only_its_refined_box_brings_near_is_a_candidate_with_its_own_anchor() -> None:
+    """The first anchor of all; neither it nor its decoded box fits."""
+    found = verdict(Candidate(POOR, decoded=FAR, refined=HERE), Candidate(AWAY, 0.5))
+    assert found.rung is Rung.FOUND and found.survivors == (1,) * 11
+    ious = [step.best_iou for step in found.steps]
+    assert ious == pytest.approx([1000 / 2200] + [200 / 3000] * 5 + [1.0] * 5, abs=1e-5)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_detector_of_one_category_whose_boxes_depend_on_the_class(count: int) -> None:
     """Two boxes a RoI, that of the background and that of the category, which alone fits."""
