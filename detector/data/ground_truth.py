@@ -36,7 +36,8 @@ class GroundTruth:
     ids: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
 
     def __post_init__(self) -> None:
-        boxes = torch.as_tensor(self.boxes, dtype=torch.float32)
+        # A plain tensor: each operation on torchvision's own kind of boxes takes several times as long.
+        boxes = torch.as_tensor(self.boxes, dtype=torch.float32).as_subclass(Tensor)
         labels = _whole(torch.as_tensor(self.labels)).reshape(-1)
         count = len(labels)
         if count > MOST_OBJECTS:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from detector.data.ground_truth import GroundTruth
-from detector.explaining.matching import iou_of
+from detector.explaining.matching import iou_of, iou_of_arrays
 from detector.tracing.replay import Replay
 from detector.tracing.trace import Size
 
@@ -90,14 +90,15 @@ def _find(replay: Replay, truth: GroundTruth, bound: float) -> tuple[NearAnchors
         for target, skip in zip(targets, crowd, strict=True)
     ]
     counts = [len(part) for part in some]
-    index = torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *some]))
-    boxes = trace.to_image(torch.stack([one[index] for one in pair]))
-    overlap = iou_of(boxes, truth.boxes.repeat_interleave(torch.tensor(counts, dtype=torch.int64), dim=0))
+    index = np.concatenate([np.zeros(0, np.int64), *some])
+    boxes = trace.to_image(torch.stack([one[torch.from_numpy(index)] for one in pair])).numpy()
+    overlap = iou_of_arrays(boxes, truth.boxes.numpy().repeat(counts, axis=0))
+    fits = (overlap >= bound).any(axis=0)
     found = []
-    for place, (part, iou) in enumerate(zip(index.split(counts), overlap.split(counts, dim=1), strict=True)):
-        fits = (iou >= bound).any(dim=0)
-        near = NearAnchors(part[fits], iou[0, fits], iou[1, fits])
-        if not len(near.index) and not crowd[place]:
+    for place, (end, count) in enumerate(zip(np.cumsum(counts).tolist(), counts, strict=True)):
+        own = end - count + np.flatnonzero(fits[end - count : end])
+        near = NearAnchors(*map(torch.from_numpy, (index[own], overlap[0, own], overlap[1, own])))
+        if not len(own) and not crowd[place]:
             nearest, best = (
                 _nearest(own, boxes, replay, targets[place], truth.boxes[place])
                 for own, boxes in zip(sides, pair, strict=True)

@@ -107,7 +107,7 @@ class Blueprint:
         with torch.device("meta"):
             model = self.build()
         generator = _read(model, "rpn.anchor_generator")
-        model.rpn.anchor_generator = AnchorGenerator(generator.sizes, generator.aspect_ratios)
+        model.rpn.anchor_generator = AnchorGenerator(generator.sizes, generator.aspect_ratios).eval()
         return model
 
     def build(self) -> GeneralizedRCNN:

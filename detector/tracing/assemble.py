@@ -35,13 +35,19 @@ if TYPE_CHECKING:
     from detector.models.detector import Detector
 
 
-def assemble_traces(forward: RawForward, detector: Detector, names: Sequence[str] | None) -> list[Trace]:
+def assemble_traces(
+    forward: RawForward,
+    detector: Detector,
+    names: Sequence[str] | None = None,
+    pixels: Sequence[Tensor] | None = None,
+) -> list[Trace]:
     """One trace per image of a finished forward, checked against the model's own output.
 
     Args:
         forward: what the hooks collected.
         detector: name, categories and settings of the model that ran.
         names: a name per image; numbered ones when left out.
+        pixels: uint8 [3, H, W] per image, for display; made from what the model got when left out.
     """
     names = names or [f"image {index}" for index in range(len(forward.images))]
     heads = _split_heads(forward, detector)
@@ -49,7 +55,7 @@ def assemble_traces(forward: RawForward, detector: Detector, names: Sequence[str
     traces = []
     for index, name in enumerate(names):
         trace = Trace(
-            input=_input_stage(forward, index, name),
+            input=_input_stage(forward, index, name, None if pixels is None else pixels[index]),
             backbone=BackboneStage(_slice(forward.body, index), _slice(forward.pyramid, index)),
             rpn=rpn_stages[index],
             head=heads[index],
@@ -75,10 +81,11 @@ def _need(value: list[Tensor] | None) -> list[Tensor]:
     return value
 
 
-def _input_stage(forward: RawForward, index: int, name: str) -> InputStage:
+def _input_stage(forward: RawForward, index: int, name: str, pixels: Tensor | None) -> InputStage:
     image, network = forward.images[index].detach(), forward.network
     assert network is not None
-    pixels = (image * 255).round().clamp(0, 255).to(torch.uint8)
+    if pixels is None:
+        pixels = (image * 255).round().clamp(0, 255).to(torch.uint8)
     height, width = image.shape[-2:]
     return InputStage(
         name, pixels, network.tensors[index].detach(), (height, width), network.image_sizes[index]

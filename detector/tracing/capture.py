@@ -44,6 +44,7 @@ class Recorder:
     def __init__(self, detector: Detector, *, limit: int) -> None:
         self.traces: list[Trace] = []
         self.names: Sequence[str] | None = None
+        self.pixels: Sequence[Tensor] | None = None
         self.cloned: set[str] = set()
         self.last: RawForward | None = None
         self._detector, self._limit, self._thread = detector, limit, get_ident()
@@ -114,7 +115,7 @@ class Recorder:
         fresh = set(forward.overwritten()) - self.cloned
         self.cloned |= fresh
         with torch.no_grad():
-            traces = assemble_traces(forward, self._detector, self.names)
+            traces = assemble_traces(forward, self._detector, self.names, self.pixels)
         self.traces.extend(traces[: self._limit - len(self.traces)])
 
     def _keeper(self, note: Note) -> Callable[..., None]:
@@ -286,6 +287,7 @@ def capture_batch(
     tensors = [source.tensor.to(device) for source in inputs]
     recorder = Recorder(detector, limit=len(inputs))
     recorder.names = [source.name for source in inputs]
+    recorder.pixels = [source.pixels for source in inputs]
     with looking(detector.model), recorder.installed(), _announced(detector.model, on_stage):
         detector.model(tensors)
         if recorder.cloned:

@@ -164,7 +164,7 @@ def filter_proposals(
     levels = torch.cat(
         [torch.full((n,), level, device=decoded.device) for level, n in enumerate(rpn.per_level)]
     )
-    boxes = box_ops.clip_boxes_to_image(decoded, size)
+    boxes = _clipped(decoded, size)
     scores = torch.sigmoid(rpn.objectness)
     # The model takes the sigmoid after the top-n, on a shorter tensor; the last bit may depend on the place.
     scores = scores.index_copy(0, top, torch.sigmoid(rpn.objectness[top]))
@@ -176,6 +176,12 @@ def filter_proposals(
     alive = _drop(fate, alive, passed, ProposalFate.LOW_SCORE)
     ledger = Ledger(ProposalFate, fate, alive, boxes, scores, levels, alive, thresholds.rpn_nms, alive)
     return _suppress_and_limit(ledger, thresholds.rpn_post_nms_top_n)
+
+
+def _clipped(boxes: Tensor, size: Size) -> Tensor:
+    """torchvision's `clip_boxes_to_image` of boxes [N, 4], bit for bit, in half the time: all sides at once."""
+    height, width = size
+    return boxes.clamp(boxes.new_zeros(4), boxes.new_tensor((width, height, width, height)))
 
 
 def filter_detections(

@@ -21,8 +21,8 @@ def looking(model: nn.Module) -> Iterator[None]:
 
     Not inference mode: its tensors have no version counter, and captures check that counter.
     """
-    with _guarded(model):
-        if any(module.training for module in model.modules()):
+    with _guarded(model) as modes:
+        if any(training for _, training in modes):
             model.eval()
         yield
 
@@ -42,11 +42,14 @@ def pretending_to_train(model: nn.Module, seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def _guarded(model: nn.Module) -> Iterator[None]:
-    with lock_of(model), torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng():
+def _guarded(model: nn.Module) -> Iterator[list[tuple[nn.Module, bool]]]:
+    """Gives the parts of the model, each with whether it trains."""
+    # Without CUDA in use there is no other random state, and asking how many devices there are takes a while.
+    devices = None if torch.cuda.is_initialized() else []
+    with lock_of(model), torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices):
         modes = [(module, module.training) for module in model.modules()]
         try:
-            yield
+            yield modes
         finally:
             for module, mode in modes:
                 # Setting an attribute of a module is slow, and mostly there is nothing to put back.
