@@ -37,7 +37,7 @@ class ShapesDataset(Dataset[Sample]):
 
     def __init__(self, length: int, seed: int = 7, size: int = 256) -> None:
         for name, value, low, high in (
-            ("length", length, 1, 2**31),
+            ("length", length, 1, 10**7 + 1),
             ("seed", seed, 0, 2**63),
             ("size", size, 64, 4097),
         ):
