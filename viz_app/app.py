@@ -14,6 +14,9 @@ if str(Path(__file__).resolve().parent.parent) not in sys.path:
     sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 if __name__ == "__main__":
+    from viz_app.warming import wait
+
+    wait()
     from viz_app.shell import main
 
     main()
@@ -22,8 +25,10 @@ else:
 
     from viz_app.doorkeeper import end_if_open, middleware, opened_in_a_browser
     from viz_app.jobs.readable import guard_this_process
+    from viz_app.warming import begin
 
     end_if_open()
     guard_this_process()
+    begin()
     # Streamlit looks for this very assignment in the source before it runs anything.
     app = App(__file__, middleware=middleware(), lifespan=opened_in_a_browser)
