@@ -30,8 +30,12 @@ def test_edges_are_allowed() -> None:
 
 
 def test_an_unknown_field_is_named() -> None:
-    with pytest.raises(ValueError, match="'nms'"):
+    with pytest.raises(ValueError) as refused:
         Thresholds().replace(nms=0.5)
+    assert str(refused.value) == (
+        "no threshold is called 'nms'; there are rpn_pre_nms_top_n, rpn_post_nms_top_n, rpn_nms, rpn_score, "
+        "box_score, box_nms, box_limit"
+    )
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -41,6 +45,7 @@ def test_what_is_written_to_a_model_is_read_back_and_the_other_mode_stays(traini
     changed = Thresholds(11, 12, 0.31, 0.02, 0.21, 0.41, 13)
     changed.apply_to(model, training=training)
     assert Thresholds.from_model(model, training=training) == changed
+    assert Thresholds.from_model(model) == Thresholds.from_model(model, training=False)
     kept = Thresholds.from_model(model, training=not training)
     assert (kept.rpn_pre_nms_top_n, kept.rpn_post_nms_top_n) == (
         other.rpn_pre_nms_top_n,

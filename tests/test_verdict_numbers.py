@@ -151,6 +151,7 @@ def test_of_several_that_got_as_deep_the_best_stands_for_the_object() -> None:
     assert (scored.evidence.roi, scored.evidence.slot, scored.slot) == (1, 3, 3)
     assert scored.evidence.iou == pytest.approx(0.6, abs=1e-5)
     assert scored.evidence.score == pytest.approx(0.03, abs=1e-6)
+    assert scored.evidence.margin == pytest.approx(0.97 - 0.03, abs=1e-6)
 
 
 def test_a_limit_shows_the_first_that_it_dropped_and_the_last_that_it_kept() -> None:
@@ -219,6 +220,8 @@ def test_a_roi_that_only_its_refined_box_brings_near_is_a_candidate_with_its_own
     assert found.rung is Rung.FOUND and found.survivors == (1,) * 11
     ious = [step.best_iou for step in found.steps]
     assert ious == pytest.approx([1000 / 2200] + [200 / 3000] * 5 + [1.0] * 5, abs=1e-5)
+    from_afar = verdict(Candidate(AWAY, refined=HERE))
+    assert [step.best_iou for step in from_afar.steps] == pytest.approx([0.0] * 6 + [1.0] * 5, abs=1e-5)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
