@@ -15,7 +15,7 @@ from detector.training.tuning import DATABASE, StudyConfig
 from detector.training.tuning_launch import look_at, prepare
 from detector.training.tuning_patience import VARIABLE, patience_from_environment
 from detector.training.tuning_problems import StorageProblem
-from detector.training.tuning_queue import claim, heartbeat, top_up
+from detector.training.tuning_queue import claim, give_back, heartbeat, is_retry, top_up
 from detector.training.tuning_space import parameters_of
 from detector.training.tuning_storage import Opened, Pulse, wait_for_it
 from detector.training.tuning_worker import Stopping, work
@@ -124,6 +124,25 @@ def test_nobody_loses_a_trial_because_the_database_was_gone_for_all(tmp_path: Pa
     second = claim(opened)
     assert second is not None
     assert [row.state for row in look_at(tmp_path).trials] == ["running", "running", "waiting", "waiting"]
+
+
+def test_a_trial_whose_worker_was_lost_before_it_chose_settings_gets_those_that_it_would_have_had(
+    tmp_path: Path,
+) -> None:
+    chosen = []
+    for name in ("whole", "lost"):
+        opened = prepare(STUDY, tmp_path / name, pulse=Pulse(1, 1))
+        top_up(opened, tmp_path / name)
+        trial = claim(opened)
+        assert trial is not None
+        if name == "lost":
+            give_back(opened, trial)
+            while trial is not None and not is_retry(opened.study.get_trials()[trial.number]):
+                trial = claim(opened)
+            assert trial is not None
+            assert trial.number == STUDY.trials
+        chosen.append(PARAMETERS[0].suggest(trial))
+    assert chosen[0] == chosen[1]
 
 
 def test_a_sign_of_life_after_missed_ones_tells_that_the_database_is_back(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def claim(opened: Opened) -> optuna.Trial | None:
         storage.patience.keep(partial(storage.record_heartbeat, number))
         with suppress(UpdateFinishedTrialError):
             if storage.set_trial_state_values(number, TrialState.RUNNING):
-                study.sampler, study.pruner = search_of(opened.config, frozen.number)
+                study.sampler, study.pruner = search_of(opened.config, first_number(frozen))
                 return optuna.Trial(study, number)
     return None
 
@@ -99,8 +99,8 @@ def search_of(
 ) -> tuple[optuna.samplers.BaseSampler, optuna.pruners.BasePruner]:
     """How a trial's values are chosen (TPE), and whether it is ended early (worse than the median).
 
-    The draws follow from the study's seed and the trial's number: not from how many workers there are, nor from
-    whether the study was stopped in between.
+    The draws follow from the study's seed and the trial's number (the first one's, where it is done again): not
+    from how many workers there are, nor from whether the study was stopped, or a worker killed, in between.
     """
     sampler = optuna.samplers.TPESampler(seed=(config.seed * 1_000_003 + number * 7919) % 2**31)
     if not config.prunes:
