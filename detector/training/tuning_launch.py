@@ -31,7 +31,7 @@ from detector.training.tuning_storage import (
     storage_url,
     wait_for_it,
 )
-from detector.training.tuning_worker import CAPTURE, FAILED, INTERRUPTED, PROBLEM, PULSE
+from detector.training.tuning_worker import CAPTURE, FAILED, INTERRUPTED, PARENT, PROBLEM, PULSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,6 +225,7 @@ def _start(opened: Opened, folder: Path, team: Team) -> subprocess.Popen[bytes]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         VARIABLE: opened.url,
+        PARENT: str(os.getpid()),
         PULSE: f"{team.pulse.interval},{team.pulse.grace}",
         "OMP_NUM_THREADS": str(threads) if team.threads else os.environ.get("OMP_NUM_THREADS", str(threads)),
     }

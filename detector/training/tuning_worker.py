@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 PULSE = "BOXSCOPE_PULSE"
 """Environment variable with the heartbeat's interval and grace in seconds, such as `15,60`."""
+PARENT = "BOXSCOPE_PARENT"
+"""Environment variable with the process that started this one; with its end this one ends."""
 PROBLEM, CAPTURE, INTERRUPTED, FAILED = "problem.txt", "capture_", 130, 2
 _ALIKE, _LOOK = 3, 0.5
 
@@ -110,7 +112,8 @@ def objective_of(opened: Opened, folder: Path) -> Objective:
 
 def main(folder: Path) -> int:
     """Work on the study in a folder; the exit status. A problem is left there as a sentence."""
-    stopping = Stopping(os.getppid())
+    # Told, not asked for: who started this process may have ended before it came this far.
+    stopping = Stopping(int(os.environ.get(PARENT, os.getppid())))
     stopping.handle()
     try:
         quiet()
