@@ -28,6 +28,7 @@ from detector.training.stopping import RunStopped
 from detector.training.validation import RUNGS, Validation
 
 # No scene has an object that COCO calls large: no epoch is ever better, and the second is one too many.
+HALF_WRITTEN = f".{'0' * 32}.tmp"
 CONFIG = replace(TINY_RUN, epochs=5, trace_every=2, monitor="AP_large", patience=1, keep_every=2)
 
 
@@ -185,13 +186,13 @@ def test_one_run_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
 def test_an_old_wish_to_stop_and_what_a_killed_process_left_are_cleared(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     directory.make()
-    left = [directory.stop, tmp_path / ".a.tmp", directory.checkpoints / ".b.tmp"]
+    left = [directory.stop, tmp_path / HALF_WRITTEN, directory.checkpoints / HALF_WRITTEN]
     for path in left:
         path.touch()
-    (directory.probes / ".epoch_0001.tmp").mkdir(parents=True)
+    (directory.probes / HALF_WRITTEN).mkdir(parents=True)
     with at_work(directory, epochs=1) as keeper:
         assert not any(path.exists() for path in left)
-        assert not (directory.probes / ".epoch_0001.tmp").exists()
+        assert not (directory.probes / HALF_WRITTEN).exists()
         assert not keeper.stop_wanted
         keeper.signals.waits_for_batch = True
     assert json.loads((tmp_path / "status.json").read_text())["state"] == "done"

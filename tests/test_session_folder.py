@@ -112,6 +112,18 @@ def test_the_folders_of_dead_servers_are_swept_and_those_of_living_ones_stay(dat
     mine.close()
 
 
+def test_folders_that_are_no_session_stay(place: Path) -> None:
+    theirs = sessions_folder() / "monday" / "recording.txt"
+    other = sessions_folder() / ("0" * 16) / "recording.txt"
+    for path in (theirs, other):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    sweep()
+    assert theirs.is_file() and other.is_file(), (
+        "a workspace may be a folder that people use for other things"
+    )
+
+
 def test_data_sets_beyond_a_quota_are_refused_with_the_remedy(
     data: io.BytesIO, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

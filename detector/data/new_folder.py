@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.data.leftovers import held, sweep_unheld
+from detector.data.leftovers import held, sweep_unheld, temporary_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +31,7 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
         raise ValueError(f"{folder}: there is something already; expected a new or empty folder")
     if not folder.absolute().parent.is_dir():
         raise ValueError(f"{folder}: its parent folder does not exist")
-    temporary = folder.absolute().with_name(f".{uuid.uuid4().hex}.tmp")
+    temporary = temporary_beside(folder.absolute())
     sweep_unheld(temporary.parent)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, temporary, ignore_errors=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,8 @@ from pathlib import Path
 import safetensors.torch
 import torch
 from torch import Tensor
+
+from detector.data.leftovers import temporary_beside
 
 FORMAT_KEY = "boxscope"
 FORMAT_VERSION = "1"
@@ -109,7 +110,7 @@ def checksum(tensors: Mapping[str, Tensor], entries: Mapping[str, str]) -> str:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file under another name, flush it to disk, and rename it: complete or not at all."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    temporary = temporary_beside(path)
     try:
         with temporary.open("xb") as file:
             file.write(content)

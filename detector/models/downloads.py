@@ -6,7 +6,6 @@ import hashlib
 import re
 import sys
 import urllib.request
-import uuid
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 from torchvision.models._api import WeightsEnum
 
+from detector.data.leftovers import temporary_beside
 from detector.models.published import published_name
 
 Progress = Callable[[int, int | None], None]
@@ -86,7 +86,7 @@ def _download(url: str, path: Path, progress: Progress) -> None:
 
     torch's own download has no time limit, and waits for a dead network without end.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    temporary = temporary_beside(path)
     digest, came = hashlib.sha256(), 0
     try:
         with urllib.request.urlopen(url, timeout=_WAIT_SECONDS) as answer, temporary.open("xb") as file:

@@ -26,15 +26,15 @@ SMALL = 256 * 2**20
 """Bytes that are asked of no system: what takes less is simply tried."""
 _CGROUP = Path("/sys/fs/cgroup")
 _CGROUP_FILES = (
-    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    ("memory.max", "memory.current", "memory.stat", ("active_file", "inactive_file")),
     (
         "memory/memory.limit_in_bytes",
         "memory/memory.usage_in_bytes",
         "memory/memory.stat",
-        "total_inactive_file",
+        ("total_active_file", "total_inactive_file"),
     ),
 )
-"""Limit, use, statistics and the name of the files' cache there; of version 2 and of version 1."""
+"""Limit, use, statistics and the names of the files' cache there; of version 2 and of version 1."""
 _FLOAT = 4
 _ANCHOR_BYTES, _SLOT_BYTES = 120, 100
 """Of an anchor and of a class slot, through decoding, both filters and their ledgers."""
@@ -142,13 +142,16 @@ def _head_bytes(detector: Detector, size: Size, anchors: float) -> float:
 
 
 def _cgroup_free(folder: Path) -> list[int]:
-    """What a control group leaves; nothing where it has no limit. Cached files are given back."""
+    """What a control group leaves; nothing where it has no limit.
+
+    Cached files are given back, those that were read twice too: a data set that was read would else count as used.
+    """
     for limit, used, stat, cached in _CGROUP_FILES:
         try:
             most = int((folder / limit).read_text())
             now = int((folder / used).read_text())
             lines = dict(line.split() for line in (folder / stat).read_text().splitlines())
-            return [max(0, most - now + int(lines.get(cached, 0)))]
+            return [max(0, most - now + sum(int(lines.get(name, 0)) for name in cached))]
         except (OSError, ValueError):  # not there, or the word `max`
             continue
     return []

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from detector.training.run_directory import RunDirectory
 
-_ELSEWHERE = ".problem_of_another.tmp"
-"""In which a process of a distributed run that does not lead leaves why it ended; swept before the next start."""
+_ELSEWHERE = ".problem_of_another"
+"""In which a process of a distributed run that does not lead leaves why it ended; gone before the next start."""
 _PATIENCE = 2.0
 
 
@@ -132,6 +132,7 @@ def _clear(directory: RunDirectory, *, asked_before: bool) -> None:
     """Take away a wish to stop from before this run, and what a killed process left half-written."""
     if asked_before:
         directory.stop.unlink(missing_ok=True)
+    (directory.folder / _ELSEWHERE).unlink(missing_ok=True)
     sweep(directory.folder, directory.checkpoints, directory.probes, directory.batches)
 
 

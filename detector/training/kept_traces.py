@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from detector.data.leftovers import temporary_beside
 from detector.tracing.trace_file import load_trace
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ def keep_traces(folder: Path, traces: Iterable[Trace]) -> None:
     Raises:
         OSError: it cannot be written; then nothing is left of it.
     """
-    fresh = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(fresh, ignore_errors=True)
+    fresh = temporary_beside(folder)
     try:
         fresh.parent.mkdir(exist_ok=True)  # but not a run's own folder, where somebody has deleted it
         fresh.mkdir()

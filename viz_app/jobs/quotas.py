@@ -21,7 +21,7 @@ MOST_IMAGES = 50
 MOST_DATASETS = 10
 """Data sets that one session has uploaded at a time; those that are kept do not count."""
 SESSION_BYTES = 1 << 30
-"""Of all that one session has uploaded: images in memory, and on disk the data sets."""
+"""Of the images that one session has in memory, and once more of the data sets that it has on disk."""
 MOST_KEPT = 200
 """Uploaded data sets in one workspace, kept ones and those of all sessions."""
 WORKSPACE_BYTES = 20 << 30

@@ -7,6 +7,7 @@ told by its lock, which nobody holds, and swept when the next one starts; that o
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from contextlib import suppress
@@ -25,6 +26,7 @@ from viz_app.jobs.workspace import workspace
 GRACE_SECONDS = 150.0
 """A browser whose connection broke may come back for two minutes (Streamlit's session storage)."""
 _GONE = ".gone-"
+_NAME = re.compile(r"[0-9a-f]{16}")
 
 
 def sessions_folder() -> Path:
@@ -99,16 +101,23 @@ class SessionFolder:
 
 
 def sweep() -> None:
-    """Remove what servers that are gone have left; nothing happens where that cannot be told, or not be done."""
+    """Remove what servers that are gone have left; nothing happens where that cannot be told, or not be done.
+
+    What is no folder of a session stays: a workspace may be a folder that people use for other things, too.
+    """
     above = sessions_folder()
     if not above.is_dir() or not os.access(above, os.W_OK):
         return
     with suppress(OSError, ValueError), locked(above):
         for folder in above.iterdir():
-            if folder.is_dir() and not folder.is_symlink() and not is_locked(folder):
+            if _is_ours(folder) and not is_locked(folder):
                 folder.rename(above / f"{_GONE}{secrets.token_hex(8)}")
     for folder in above.glob(f"{_GONE}*"):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    return bool(_NAME.fullmatch(folder.name)) and not folder.is_symlink() and (folder / LOCK).is_file()
 
 
 def kept(source: str) -> str:

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
@@ -138,7 +139,7 @@ def _note(folder: Path, **changes: Any) -> None:  # noqa: ANN401 - whatever a st
         content = json.loads(path.read_text(encoding="utf-8"))
         # Asked anew each time: it moves whenever the clock is set.
         alive = {"heartbeat": time.time(), "process_started": psutil.Process().create_time()}
-        temporary = path.with_name(f".{STATUS}.{os.getpid()}.tmp")
+        temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")  # as detector.data.leftovers sweeps them
         temporary.write_text(json.dumps({**content, **alive, **changes}), encoding="utf-8")
         temporary.replace(path)
 
