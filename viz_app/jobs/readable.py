@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,7 +156,7 @@ def private_folder() -> Iterator[Path]:
 
 
 def _check(path: Path) -> None:
-    if not _lies_below(path, (*_PRIVATE, _hub())):
+    if not _lies_below(path, _roots()) and not _lies_below(path, (*_PRIVATE, _hub())):
         readable(path)
 
 
@@ -168,7 +170,14 @@ def _roots() -> tuple[Path, ...]:
     """Folders of which everything may be read, links followed."""
     named = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
     own = sample_images_folder(), Path(__file__).parents[2] / "detector", Path(__file__).parents[1]
-    return tuple(Path(os.path.realpath(folder)) for folder in (workspace(), *named, *own))
+    return _followed((str(workspace()), *named, *map(str, own)), int(time.monotonic()))
+
+
+@lru_cache(maxsize=4)
+def _followed(folders: tuple[str, ...], second: int) -> tuple[Path, ...]:
+    """What the folders are, links followed; looked at once a second, for a data set asks for each of its files."""
+    del second
+    return tuple(Path(os.path.realpath(folder)) for folder in folders)
 
 
 def _lies_below(path: Path, roots: tuple[Path, ...]) -> bool:
