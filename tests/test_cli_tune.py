@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from support.server import boxscope_command
 
@@ -116,6 +117,16 @@ def test_a_study_that_is_asked_to_stop_says_that_it_goes_on(tmp_path: Path) -> N
     assert said.splitlines()[-1] == "boxscope: stopped; the same command goes on from here"
     assert "Traceback" not in said + (tmp_path / "s" / "log.txt").read_text()
     assert look_at(tmp_path / "s").count("running") == 0
+    patience = time.monotonic() + 60
+    while at_work_in(tmp_path / "s") and time.monotonic() < patience:
+        time.sleep(0.1)
+    assert not at_work_in(tmp_path / "s"), "a worker outlives its study"
+
+
+def at_work_in(folder: Path) -> list[int]:
+    """Processes that were started for a folder."""
+    found = psutil.process_iter(["pid", "cmdline"])
+    return [one.info["pid"] for one in found if str(folder) in (one.info["cmdline"] or ())]
 
 
 def test_two_trainings_are_compared_and_the_best_is_written_as_a_run(tmp_path: Path) -> None:
