@@ -7,9 +7,10 @@ Neither Streamlit nor torch is imported here: a subcommand imports what it needs
 import sys
 from argparse import ArgumentError
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import NoReturn, TextIO, cast
 
 from jsonargparse import ArgumentParser, Namespace
@@ -29,10 +30,13 @@ from viz_app.commands import (
     why,
 )
 from viz_app.commands.help_text import PlainHelp
-from viz_app.commands.mistakes import one_line
-from viz_app.visible import Visible
+from viz_app.commands.mistakes import in_usage, one_line
+from viz_app.commands.streams import ready_streams, settle_streams
+from viz_app.visible import OUTPUT, Visible
 
 USAGE_ERROR = 2
+NOBODY_READS = 141
+"""The status of a command whose reader has left, as `head` does: what the shell says of one that SIGPIPE ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,25 +164,54 @@ def _sentence(summary: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the console script: run one subcommand and exit with its status."""
-    sys.exit(run(arguments))
+    ready_streams()
+    try:
+        sys.exit(run(arguments))
+    finally:
+        settle_streams()
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; the exit status. A caller's mistake is one line on stderr and status 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    reading: str | None = given[0] if given and given[0] in COMMANDS else None
+    reading: str | None = None
     try:
+        _refuse_no_folder()
+        reading = given[0] if given and given[0] in COMMANDS else None
         options = build_parser(reading).parse_args(given)
         reading = None
         if options.command is None:
             raise ValueError(f"say what to do: {', '.join(COMMANDS)} (`boxscope --help` explains each)")
+        _refuse_empty(options[options.command], given)
         with redirect_stdout(cast("TextIO", Visible(sys.stdout))):
-            return COMMANDS[options.command].run(options[options.command])
+            status = COMMANDS[options.command].run(options[options.command])
+            sys.stdout.flush()
+        return status
     except (ArgumentError, ValueError, TypeError, OSError) as mistake:
-        print(f"boxscope: {one_line(mistake, reading)}", file=sys.stderr)
+        if isinstance(mistake, BrokenPipeError) and mistake.filename == OUTPUT:
+            return NOBODY_READS
+        with suppress(OSError):  # where the line cannot be shown, the status says it
+            print(f"boxscope: {one_line(mistake, reading)}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         return 130
+
+
+def _refuse_no_folder() -> None:
+    """Refuse to work in a folder that somebody has deleted: torch would end the process in words of its own."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise ValueError("the folder that this is called in is gone; change into another one") from None
+
+
+def _refuse_empty(options: Namespace, given: Sequence[str]) -> None:
+    """Refuse `--out "$FOLDER"` where FOLDER is unset: nothing would mean the present folder, or the default."""
+    said = {one.partition("=")[0] for one in given}
+    for name, value in vars(options).items():
+        if value == "" or (isinstance(value, list) and "" in value):
+            usage = f"--{name}" if f"--{name}" in said else in_usage(name).removeprefix("--").upper()
+            raise ValueError(f"{usage} is empty; say what is meant, or leave it out")
 
 
 if __name__ == "__main__":

@@ -109,7 +109,11 @@ def checksum(tensors: Mapping[str, Tensor], entries: Mapping[str, str]) -> str:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file under another name, flush it to disk, and rename it: complete or not at all."""
+    """Write a file under another name, flush it to disk, and rename it: complete or not at all.
+
+    Raises:
+        OSError: it cannot be written; names the file that was asked for.
+    """
     temporary = temporary_beside(path)
     try:
         with temporary.open("xb") as file:
@@ -117,5 +121,7 @@ def replace_file(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:  # people know the file, not the temporary one
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)

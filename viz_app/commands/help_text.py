@@ -16,5 +16,5 @@ class PlainHelp(DefaultHelpFormatter):
             return said
         if action.required:
             return f"{said} (required)"
-        unsaid = action.default in (None, False, SUPPRESS) or "default" in said
+        unsaid = action.default in (None, False, SUPPRESS, []) or "default" in said
         return said if unsaid else f"{said}; {action.default} by default"
