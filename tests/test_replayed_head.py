@@ -103,6 +103,17 @@ def test_a_roi_has_the_level_whose_map_alone_changes_its_features(names: list[st
     assert len(levels.unique()) > 1
 
 
+def test_maps_with_a_gap_between_them_are_named_where_a_box_falls_into_it() -> None:
+    """torchvision gives such a box zeros, whatever the maps hold."""
+    maps = {str(level): torch.ones(1, 1, 256 // 2**level, 256 // 2**level) for level in range(4)}
+    pool = MultiScaleRoIAlign(["1", "3"], 7, 2)
+    small, between = torch.tensor([[0.0, 0, 9, 9]]), torch.tensor([[0.0, 0, 400, 400]])
+    assert pool(maps, [small], [(512, 512)]).all() and not pool(maps, [between], [(512, 512)]).any()
+    assert roi_levels(pool, small, list(maps)).tolist() == [1]
+    with pytest.raises(ValueError, match="reads the maps 1, 3, which leave one out"):
+        roi_levels(pool, between, list(maps))
+
+
 def test_a_pooling_that_knows_one_map_or_tells_nothing_has_one_level() -> None:
     boxes = torch.tensor([[0.0, 0, 9, 9], [0, 0, 90, 90]])
 

@@ -114,9 +114,7 @@ def _cut(name: str, room: int) -> str:
 
 def _told_apart(first: float, second: float) -> tuple[str, str]:
     """Both with as few decimals as show that they differ: two, three where one is small, and six at most."""
-    texts = f"{first:.6f}", f"{second:.6f}"
-    for decimals in range(2 if min(first, second) >= 0.1 else 3, 7):
-        texts = f"{first:.{decimals}f}", f"{second:.{decimals}f}"
-        if texts[0] != texts[1]:
-            break
-    return texts
+    least = 2 if min(first, second) >= 0.1 else 3
+    enough = (n for n in range(least, 6) if f"{first:.{n}f}" != f"{second:.{n}f}")
+    decimals = next(enough, 6)
+    return f"{first:.{decimals}f}", f"{second:.{decimals}f}"

@@ -56,12 +56,22 @@ def roi_levels(pool: nn.Module, boxes: Tensor, names: list[str]) -> Tensor:
         pool: the model's RoI pooling, used at least once before.
         boxes: float [R, 4], network frame.
         names: names of all pyramid maps, finest first.
+
+    Raises:
+        ValueError: the maps that are pooled leave one out between them, and boxes belong to it; torchvision gives
+            such boxes zeros for features, and says nothing.
     """
     pooled = [index for index, name in enumerate(names) if name in getattr(pool, "featmap_names", names)]
     mapper = getattr(pool, "map_levels", None)
     if mapper is None or len(pooled) < 2:
         return torch.full((len(boxes),), pooled[0] if pooled else 0, dtype=torch.int64, device=boxes.device)
-    return torch.tensor(pooled, device=boxes.device)[mapper([boxes])]
+    levels = mapper([boxes])
+    if len(boxes) and int(levels.max()) >= len(pooled):
+        raise ValueError(
+            f"the RoI pooling reads the maps {', '.join(names[index] for index in pooled)}, which leave one out: "
+            "torchvision gives RoIs of that size zeros for features; name neighbouring maps in featmap_names"
+        )
+    return torch.tensor(pooled, device=boxes.device)[levels]
 
 
 class HeadTable:
