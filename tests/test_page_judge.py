@@ -101,6 +101,15 @@ def test_a_link_to_a_cell_or_a_class_that_there_is_not_is_told() -> None:
     assert "cell is" in said(open_app("evaluate", data=SCENES, cell="a.b"))
 
 
+@pytest.mark.parametrize(("score", "heard"), [("0.5", True), ("0.2", True), ("0.3", False)])
+def test_the_doctor_listens_to_a_diagnosis_under_the_same_thresholds_only(score: str, heard: bool) -> None:
+    app = open_app("doctor", data=SCENES, box_score=score)
+    app.button(key="doctor.examine").click()
+    calm(app.run())
+    first = [one for one in app.main.subheader if one.value == "What to do first"]
+    assert any("the diagnosis" in one.help for one in first) == heard
+
+
 @pytest.mark.parametrize("title", ["evaluate", "compare"])
 def test_with_nothing_there_each_page_says_what_it_needs(
     title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

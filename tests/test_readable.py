@@ -174,3 +174,17 @@ def test_a_link_to_a_path_elsewhere_is_one_sentence(page: str, outside: Path) ->
     assert answers[0] == answers[1]
     assert answers[0].count("is not in a folder that the app may read") == 3
     assert "category" not in answers[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/data/coco/../../a.json", "--folder FOLDER"),
+        ("/data/coco/a.json", "--folder /data/coco"),
+        ("/secret", "--folder FOLDER"),
+        ("/", "--folder FOLDER"),
+    ],
+)
+def test_nobody_is_told_to_open_the_whole_disk(path: str, said: str) -> None:
+    sentence = refusal(Path(path))
+    assert said in sentence and not sentence.endswith("--folder /")

@@ -39,11 +39,14 @@ def report_of(source: str) -> Report | None:
 
 
 def run_of(source: str) -> ShownRun | None:
-    """The latest finished diagnosis of a data set by the detector of the sidebar."""
+    """The latest finished diagnosis of a data set by the detector of the sidebar, under the sliders' thresholds."""
+    thresholds = dict(state.choice().thresholds)
     for name in diagnosis_names():
         folder = diagnosis_folder(name)
         job = jobs.job_of(folder)
-        if job is None or job.dataset != source or jobs.poll(folder).state is not JobState.DONE:
+        if job is None or job.dataset != source or dict(job.thresholds) != thresholds:
+            continue
+        if jobs.poll(folder).state is not JobState.DONE:
             continue
         try:
             run = ShownRun(name, folder, job, resources.diagnosis(folder))

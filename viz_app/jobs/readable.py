@@ -50,9 +50,11 @@ def readable(path: str | Path) -> Path:
         raise NotReadable(
             f"{named} leads out of the folders that the app may read: put the file itself there"
         )
+    # Nobody is told to open the whole disk.
+    folder = named.parent if len(named.parts) > 2 and ".." not in named.parts else "FOLDER"
     raise NotReadable(
         f"{named} is not in a folder that the app may read: put it below {workspace()}, or start the app with "
-        f"--folder {named.parent}"
+        f"--folder {folder}"
     )
 
 
