@@ -90,11 +90,12 @@ def test_a_step_that_failed_leaves_no_hooks_and_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_step_in_mixed_precision_can_be_listened_to(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])  # the first is what CUDA gets by itself
+def test_a_step_in_mixed_precision_can_be_listened_to(kind: torch.dtype, tmp_path: Path) -> None:
     model = seeded(TINY, 3).train()
     recorder = BatchRecorder(tmp_path, Detector.wrap(model))
     recorder.begin(["a.png"])
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=kind):
         model(IMAGES[:1], TARGETS[:1])
     recorder.end(1)
     (trace,) = sampled_batch(tmp_path, 1).images

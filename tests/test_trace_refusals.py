@@ -160,11 +160,12 @@ def test_a_tensor_that_does_not_belong(
     assert words in refusal(resealed(sealed, tmp_path / "x", **{name: change(sealed.tensors[name])}))
 
 
-def test_a_trace_in_bfloat16_is_read(data: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_a_trace_in_half_precision_is_read(kind: torch.dtype, data: bytes, tmp_path: Path) -> None:
     """As a training in mixed precision keeps it; the boxes of its second stage may have 32 bits all the same."""
     sealed = read_sealed(data)
     names = ("rpn.anchors", "rpn.objectness", "rpn.deltas", "head.class_logits", "head.deltas")
-    half = {name: sealed.tensors[name].bfloat16() for name in names}
+    half = {name: sealed.tensors[name].to(kind) for name in names}
     loaded = parse_trace(resealed(sealed, tmp_path / "x", **half), "x")
     assert torch.equal(loaded.rpn.objectness, half["rpn.objectness"])
 
