@@ -11,7 +11,8 @@ import pytest
 import torch
 from support.models import random_image, random_truth, shared_detector
 
-from detector import Replayer, Trace, capture
+from detector import Replayer, Trace, capture, load_detector, recording
+from detector.data import ShapesDataset
 from detector.data.sealed import Sealed, read_sealed, write_sealed
 from detector.models.checkpoints import save_checkpoint
 from detector.tracing import trace_file
@@ -168,6 +169,17 @@ def test_a_trace_in_half_precision_is_read(kind: torch.dtype, data: bytes, tmp_p
     half = {name: sealed.tensors[name].to(kind) for name in names}
     loaded = parse_trace(resealed(sealed, tmp_path / "x", **half), "x")
     assert torch.equal(loaded.rpn.objectness, half["rpn.objectness"])
+
+
+def test_what_was_recorded_in_mixed_precision_is_read(tmp_path: Path) -> None:
+    """Replayed afterwards, sums of 16 bits round otherwise, and RoIs come up that the capture did not see."""
+    detector = load_detector("shapes")
+    image = ShapesDataset(1, seed=3, size=128)[0][0] / 255
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.float16), recording(detector.model) as recorder:
+        detector.model([image])
+    recorder.traces[0].save(tmp_path / "a.trace")
+    loaded = Trace.load(tmp_path / "a.trace")
+    assert torch.equal(loaded.detections.boxes, recorder.traces[0].detections.boxes)
 
 
 def test_tensors_that_nothing_names_are_left_out(trace: Trace, data: bytes, tmp_path: Path) -> None:
