@@ -92,6 +92,19 @@ def test_a_killed_run_has_died(tmp_path: Path) -> None:
     assert (dead.rate, dead.seconds_left, dead.step) == (None, None, 120)
 
 
+@pytest.mark.parametrize(("state", "found"), [("queued", RunState.STOPPED), ("running", RunState.DIED)])
+def test_who_was_to_stop_before_it_began_was_stopped_however_long_it_took_to_end(
+    state: str, found: RunState, tmp_path: Path
+) -> None:
+    write_status(tmp_path, status_of(state=RunState(state), process_started=1.0))
+    gone = read_status(tmp_path)
+    (tmp_path / "stop").touch()
+    asked = read_status(tmp_path)
+    assert gone is not None and asked is not None
+    assert gone.state is RunState.DIED and asked.state is found
+    assert ("before it began" in asked.message) == (found is RunState.STOPPED)
+
+
 @pytest.mark.parametrize("state", [RunState.DONE, RunState.FAILED, RunState.STOPPED])
 def test_a_run_that_said_its_last_word_has_not_died(state: RunState) -> None:
     status = status_of(state=state, process_started=1.0, heartbeat=0.0)

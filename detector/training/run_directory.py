@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.training.metrics_log import METRICS
-from detector.training.run_status import STATUS, RunStatus, read_status
+from detector.training.run_status import STATUS, STOP, RunStatus, read_status
 
 CONFIG = "config.yaml"
 BEFORE_TRAINING = -1
@@ -66,7 +66,7 @@ class RunDirectory:
     @property
     def stop(self) -> Path:
         """There while somebody wants the run to stop; see `request_stop`."""
-        return self.folder / "stop"
+        return self.folder / STOP
 
     @property
     def checkpoints(self) -> Path:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STATUS = "status.json"
+STOP = "stop"
+"""A file that is there while somebody wants the run to stop."""
 BEAT_EVERY = 2.0
 """Seconds between two heartbeats of a run at work."""
 SILENT_AFTER = 120.0
@@ -111,17 +113,22 @@ def read_status(folder: Path) -> RunStatus | None:
     A run that was killed cannot say so. What the file calls running or queued has DIED where, on this machine, its
     process is gone, has ended without being asked for (a zombie), or is another one of the same number; and on any
     machine where its heartbeat is older than `SILENT_AFTER`. Clocks of several machines must agree to a minute.
+    One that was to stop before it began had no time to say so: it is STOPPED.
 
     Raises:
         ValueError: the file is not a status.
     """
     try:
         content = json.loads((folder / STATUS).read_text(encoding="utf-8"))
-        return judged(RunStatus(**{**content, "state": RunState(content["state"])}))
+        written = RunStatus(**{**content, "state": RunState(content["state"])})
     except FileNotFoundError:
         return None
     except (TypeError, KeyError, ValueError) as error:
         raise ValueError(f"{folder / STATUS}: this is not the status of a training run ({error})") from error
+    status = judged(written)
+    if written.state is RunState.QUEUED and not status.is_alive and (folder / STOP).exists():
+        return replace(status, state=RunState.STOPPED, message="it was stopped before it began")
+    return status
 
 
 def judged(status: RunStatus, now: float | None = None) -> RunStatus:

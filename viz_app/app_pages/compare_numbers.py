@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 import streamlit as st
 
 from detector.judging.comparison_records import Change
 from viz_app import downloads, resources
+from viz_app.app_pages.changes import change_style, change_words
 from viz_app.app_pages.charts import show_chart, show_picker
 from viz_app.app_pages.compare_shown import chosen_move
 from viz_app.app_pages.dataset_choice import look_at
@@ -33,22 +34,25 @@ _ROWS = 250
 
 def show_headline(comparison: Comparison) -> None:
     """A row of numbers."""
-    change = None if comparison.difference is None else f"{comparison.difference:+.3f}"
+    change = None if comparison.difference is None else change_words(comparison.difference)
     false_a, false_b = comparison.false_positives_a, comparison.false_positives_b
+    more = change_words(false_b - false_a, ",")
     numbers: tuple[tuple[str, str, str | None, Color, str], ...] = (
         ("AP of A", number_words(comparison.AP_a), None, "off", comparison.a),
         ("AP of B", number_words(comparison.AP_b), change, "normal", comparison.b),
         ("Gained", f"{comparison.count(Change.GAINED):,}", "lost in A, found in B", "off", "Objects."),
         ("Lost", f"{comparison.count(Change.LOST):,}", "found in A, lost in B", "off", "Objects."),
-        ("False positives", f"{false_b:,}", f"{false_b - false_a:+,}", "inverse", f"Of B; A has {false_a:,}."),
+        ("False positives", f"{false_b:,}", more, "inverse", f"Of B; A has {false_a:,}."),
     )  # fmt: skip
     for column, (label, value, beside, color, about) in zip(
         st.columns([0.9, 1, 1.15, 1.15, 1]), numbers, strict=True
     ):
-        column.metric(
-            label, value, beside, help=literal(about), border=True, delta_color=color,
-            delta_arrow="off" if color == "off" else "auto", height="stretch",
-        )  # fmt: skip
+        look: dict[str, Any] = {
+            "delta_color": color,
+            "delta_arrow": "off" if color == "off" else "auto",
+            **change_style(beside),
+        }
+        column.metric(label, value, beside, help=literal(about), border=True, height="stretch", **look)
 
 
 def show_difference(pair: ShownPair) -> None:

@@ -13,6 +13,7 @@ from detector.training.metrics_log import best_of
 from detector.training.run_directory import RunDirectory
 from detector.training.run_status import RunState
 from viz_app import state
+from viz_app.app_pages.changes import change_style, change_words
 from viz_app.app_pages.train_curves import show_curves
 from viz_app.app_pages.train_log import show_log
 from viz_app.app_pages.train_now import show_now
@@ -206,14 +207,14 @@ def _numbers(run: Run) -> None:
         ("Trained for", "–" if seconds is None else duration(seconds), None, "Without pauses."),
     )
     for place, (label, value, delta, about) in zip(st.columns(len(values)), values, strict=True):
-        place.metric(label, value, delta, help=about)
+        place.metric(label, value, delta, help=about, **change_style(delta))
 
 
 def _gain(start: EpochRow | None, row: EpochRow | None) -> str | None:
     """AP against that of the model before its first step."""
     if start is None or row is None or row.epoch < 0 or start.AP is None or row.AP is None:
         return None
-    return f"{row.AP - start.AP:+.3f}"
+    return change_words(row.AP - start.AP)
 
 
 def _number(value: float | None) -> str:

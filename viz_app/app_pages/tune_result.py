@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from detector.training.tuning_results import BEST_CONFIG
+from viz_app.app_pages.changes import change_style, change_words
 from viz_app.app_pages.charts import show_chart
 from viz_app.controls import shown_detector
 from viz_app.figures import study as figures
@@ -43,7 +44,7 @@ def show_numbers(view: StudyView) -> None:
     top, name = view.top, view.config.objectives[0]
     before = view.before.get(name)
     best = "–" if top is None else f"{top.values[0]:.4g}"
-    gain = None if top is None or before is None else f"{top.values[0] - before:+.3f}"
+    gain = None if top is None or before is None else change_words(top.values[0] - before)
     numbers = [
         (
             "Trials",
@@ -73,7 +74,7 @@ def show_numbers(view: StudyView) -> None:
             "What the model's own thresholds give on these images.",
         )
     for column, (label, value, delta, about) in zip(st.columns(4), numbers, strict=True):
-        column.metric(label, value, delta, help=about, border=True, height="stretch")
+        column.metric(label, value, delta, help=about, border=True, height="stretch", **change_style(delta))
 
 
 def show_best(view: StudyView, scene: Scene | None) -> None:

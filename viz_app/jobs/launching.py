@@ -133,18 +133,15 @@ def stop(name: str) -> None:
     if status.state is RunState.QUEUED and works_in(status.pid, folder):
         with suppress(ProcessLookupError):  # it ended just now
             os.kill(status.pid, signal.SIGTERM)
-        _settle(folder, status)
+        _wait_until_ended(status.pid, folder)
 
 
-def _settle(folder: Path, asked: RunStatus) -> None:
-    """The waiter says itself that it was stopped; whoever became the training just now had no time to."""
+def _wait_until_ended(pid: int, folder: Path) -> None:
+    """For a moment: who asks then how the run stands hears that it was stopped."""
     deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline and works_in(asked.pid, folder):
+    while time.monotonic() < deadline and works_in(pid, folder):
         child_of(folder)
         time.sleep(0.02)
-    status = run_at(folder).status
-    if status is not None and status.state is RunState.DIED and not works_in(asked.pid, folder):
-        write_status(folder, replace(asked, state=RunState.STOPPED, message="it was stopped before it began"))
 
 
 def let_go(name: str) -> None:
