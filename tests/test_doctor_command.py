@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from support.datasets import yolo_folder
 
 from detector.data import ShapesDataset, write_coco
 from viz_app import cli
@@ -73,3 +74,13 @@ def test_a_callers_mistake_is_one_line_and_status_2(
     assert shown.out == ""
     assert shown.err.count("\n") == 1
     assert words in shown.err
+
+
+def test_a_finding_that_begins_with_a_file_keeps_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = yolo_folder(tmp_path / "yolo")
+    label = next(path for path in sorted(folder.rglob("*.txt")) if path.parent.name != "yolo")
+    label.write_text("0 .5 .5 .2\n")
+    assert cli.run(["doctor", str(folder)]) == 1
+    assert f"  {label.relative_to(folder)}: line 1 holds 4 values" in capsys.readouterr().out

@@ -12,6 +12,7 @@ import pytest
 
 from detector.data.image_headers import upright_size
 from detector.data.images import read_image
+from detector.data.plain_file import open_plain
 from detector.models.checkpoints import load_checkpoint
 from detector.tracing.trace_file import load_trace
 from viz_app import cli
@@ -67,6 +68,14 @@ def test_what_is_no_plain_file_is_one_sentence_at_once(kind: str, place: str, tm
     with pytest.raises(ValueError) as caught:
         OPENERS[kind](path)
     assert str(caught.value).startswith(f"{path}: ") and words in str(caught.value)
+
+
+def test_a_file_a_little_too_large_is_not_as_large_as_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"")
+    os.truncate(path, 2 * 10**9 + 5)
+    with pytest.raises(ValueError, match="the file has 2,000,000,005 bytes, over 2 GB; save it smaller"):
+        open_plain(path, at_most=2 * 10**9, remedy="save it smaller")
 
 
 @pytest.mark.parametrize("kind", OPENERS)

@@ -117,6 +117,27 @@ def test_the_parsers_words_are_ours(
     assert capsys.readouterr().err.startswith(f"boxscope: {said} (`boxscope show --help`")
 
 
+@pytest.mark.parametrize("name", ["summary.json", "objects.parquet"])
+def test_a_diagnosis_writes_over_nobodys_files(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text("mine")
+    assert cli.run(["diagnose", "shapes:1:1", "--out", str(tmp_path)]) == cli.USAGE_ERROR
+    assert capsys.readouterr().err.endswith(
+        f"{tmp_path} holds a {name} that is no diagnosis's; choose a new or empty folder\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
+
+
+def test_the_parser_is_not_read_before_ctrl_c_can_be_answered() -> None:
+    """Whoever changes their mind at once gets no stack out of an import."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from viz_app import cli; print('jsonargparse' in sys.modules)"],
+        cwd=Path(cli.__file__).parents[1], capture_output=True, text=True, timeout=SECONDS,
+    )  # fmt: skip
+    assert done.stdout == "False\n"
+
+
 def test_a_file_that_cannot_be_written_is_named_and_not_the_temporary_one(tmp_path: Path) -> None:
     place = tmp_path / "folder.png"
     (place / "inside").mkdir(parents=True)

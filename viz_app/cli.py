@@ -1,8 +1,10 @@
 """The command `boxscope`: one table of subcommands, one way to report a caller's mistake.
 
 Neither Streamlit nor torch is imported here: a subcommand imports what it needs when it runs, so that
-`boxscope --help` answers at once.
+`boxscope --help` answers at once. The parser comes when it is built, where Ctrl+C leaves no stack.
 """
+
+from __future__ import annotations
 
 import sys
 from argparse import ArgumentError
@@ -11,9 +13,7 @@ from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn, TextIO, cast
-
-from jsonargparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
 from viz_app.commands import (
     compare,
@@ -29,10 +29,12 @@ from viz_app.commands import (
     tune,
     why,
 )
-from viz_app.commands.help_text import PlainHelp
 from viz_app.commands.mistakes import in_usage, one_line
 from viz_app.commands.streams import ready_streams, settle_streams
 from viz_app.visible import OUTPUT, Visible
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
 
 USAGE_ERROR = 2
 NOBODY_READS = 141
@@ -140,6 +142,10 @@ def build_parser(asked: str | None = None) -> ArgumentParser:
     Args:
         asked: the subcommand whose options are wanted; the others have none, for those of `train` cost seconds.
     """
+    from jsonargparse import ArgumentParser
+
+    from viz_app.commands.help_text import PlainHelp
+
     parser = ArgumentParser(
         prog="boxscope",
         description="See at which stage of a detector, and because of what, an object was kept or lost.",

@@ -69,7 +69,9 @@ def _check(status: os.stat_result, at_most: int, remedy: str) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is a pipe or a device; give the path of a file")
     if status.st_size > at_most:
-        raise ValueError(f"the file has {_size(status.st_size)}, over {_size(at_most)}; {remedy}")
+        size, most = _size(status.st_size), _size(at_most)
+        size = f"{status.st_size:,} bytes" if size == most else size  # not "has 2 GB, over 2 GB"
+        raise ValueError(f"the file has {size}, over {most}; {remedy}")
 
 
 def _size(count: int) -> str:

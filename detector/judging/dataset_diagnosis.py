@@ -30,7 +30,7 @@ from detector.data.datasets import open_dataset
 from detector.data.leftovers import sweep
 from detector.data.sealed import replace_file
 from detector.judging.coco_metrics import CocoJudge
-from detector.judging.identity import claim, dataset_name, identity_of
+from detector.judging.identity import RUN, claim, dataset_name, identity_of
 from detector.judging.locks import locked
 from detector.judging.oracle import boxes_of
 from detector.judging.processes import Team, launched_from_outside, outside_team, spawn
@@ -39,7 +39,7 @@ from detector.judging.run import SUMMARIZE, Job, changes_of, reports_of, trials_
 from detector.judging.status import State, Status, read_status, write_status
 from detector.judging.summarize import About, summarize
 from detector.judging.summary import Recommendation, Summary
-from detector.judging.tables import read_tables, write_tables
+from detector.judging.tables import FALSE_POSITIVES, OBJECTS, read_tables, write_tables
 from detector.tracing.thresholds import Thresholds
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ def diagnose_dataset(
     )  # fmt: skip
     team = outside_team(detector) if launched_from_outside() else Team()
     if team.leads:
+        _refuse_foreign(out)
         out.mkdir(parents=True, exist_ok=True)
     with locked(out) if team.leads else nullcontext():
         if team.leads:
@@ -157,6 +158,15 @@ def load_diagnosis(out: str | Path) -> DatasetDiagnosis:
         return DatasetDiagnosis(summary, *read_tables(out))
     except OSError as error:
         raise ValueError(f"{out} holds no finished diagnosis of a data set") from error
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Refuse to write over somebody's own files, as `--out .` could."""
+    if (out / RUN).exists():
+        return
+    for name in (SUMMARY, OBJECTS, FALSE_POSITIVES):
+        if (out / name).exists():
+            raise ValueError(f"{out} holds a {name} that is no diagnosis's; choose a new or empty folder")
 
 
 def _check(iou: float, processes: int, threads: int | None, limit: int | None) -> None:

@@ -91,7 +91,9 @@ def _finding_text(finding: Finding) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    """With a capital, unless it begins with the name of a file, such as labels/a.txt, and with its full stop."""
+    begun = text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
+    return begun + ("" if text.endswith(".") else ".")
 
 
 def _wrapped(text: str) -> list[str]:

@@ -48,8 +48,6 @@ _POSITIONAL = {
     "first": "A",
     "second": "B",
     "subject": "SUBJECT",
-    "folder": "FOLDER",
-    "what": "WHAT",
 }
 
 
@@ -88,5 +86,5 @@ def _missing(names: list[str]) -> str:
 
 
 def in_usage(name: str) -> str:
-    """An argument as the usage line writes it, such as `IMAGE` or `--out`."""
+    """A required argument as the usage line writes it, such as `IMAGE` or `--out`."""
     return _POSITIONAL.get(name, f"--{name}")
