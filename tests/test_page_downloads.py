@@ -18,6 +18,7 @@ from support.models import random_image, shared_detector
 from detector import capture
 from detector.data.images import read_image
 from detector.tracing.trace_file import parse_trace
+from viz_app import downloads
 from viz_app.figures.exports import chart_page, picture_sheet, sheet_page, sheet_png, table_csv, trace_bytes
 from viz_app.figures.picture import BoxGroup
 from viz_app.figures.sheet import draw_sheet
@@ -43,7 +44,8 @@ def test_a_figure_is_one_page_that_answers_the_pointer() -> None:
 
 
 def test_a_chart_is_one_page_with_its_own_numbers() -> None:
-    page = chart_page(go.Figure(go.Bar(x=["found"], y=[4.25], name="objects"))).decode()
+    page = chart_page(go.Figure(go.Bar(x=["found"], y=[4.25], name="objects")), "RPN: a < b").decode()
+    assert "<h1>RPN: a &lt; b</h1>" in page
     assert "4.25" in page and "found" in page and "Plotly.newPlot" in page
     assert "<script src" not in page.split("Plotly.newPlot")[0][:2000]
 
@@ -105,3 +107,11 @@ def test_every_chart_has_a_button_that_saves_it(page: Page, app_url: str) -> Non
         save.first.click()
     assert download.value.suggested_filename == "full_network_box_score.html"
     assert "detections" in download.value.path().read_text()
+
+
+@pytest.mark.parametrize(
+    ("key", "title"),
+    [("rpn.recall", "RPN: recall"), ("fast_rcnn.per_class.3", "Fast R-CNN: per class"), ("train", "Train")],
+)
+def test_a_saved_chart_is_called_by_its_page_and_what_it_shows(key: str, title: str) -> None:
+    assert downloads._chart_title(key) == title

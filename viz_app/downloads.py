@@ -87,7 +87,7 @@ def offer_chart(key: str, figure: go.Figure) -> None:
     name = re.sub(r"\W+", "_", ".".join(key.split(".")[:2]))
     st.download_button(
         "Save the chart (HTML)",
-        partial(_chart, figure),
+        partial(_chart, figure, _chart_title(key)),
         f"{name}.html",
         "text/html",
         key=f"download.{key}.chart",
@@ -144,10 +144,10 @@ def _csv(shelf: _Shelf, name: str) -> bytes:
     return table_csv(shelf.latest[name])
 
 
-def _chart(figure: go.Figure) -> bytes:
+def _chart(figure: go.Figure, title: str) -> bytes:
     from viz_app.figures.exports import chart_page
 
-    return chart_page(figure)
+    return chart_page(figure, title)
 
 
 def _trace(trace: ReferenceType[Trace]) -> bytes:
@@ -161,6 +161,11 @@ def _alive(reference: ReferenceType[Held]) -> Held:
     if held is None:
         raise ValueError("The image is not open any more; choose it again and download then")
     return held
+
+
+def _chart_title(key: str) -> str:
+    """Page and chart, the first two parts of a key: `Evaluate: confusion`."""
+    return ": ".join((_title(key), *key.split(".")[1:2])).replace("_", " ")
 
 
 def _title(key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,13 @@ if TYPE_CHECKING:
 
 _CHART = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">{policy}<meta name="viewport" content="width=device-width">
-<title>Boxscope</title><style>html, body {{ height: 100%; }}</style><script>{plotly}</script></head>
-<body>{drawn}</body></html>
+<title>{title}</title><style>
+html {{ height: 100%; color-scheme: light; }}
+body {{ box-sizing: border-box; display: flex; flex-direction: column; height: 100%; max-width: 60rem;
+  margin: 0 auto; padding: 1.5rem; font-family: system-ui, sans-serif; color: #1b2130; }}
+h1 {{ font-size: 1.4rem; margin: 0 0 0.75rem; }} body > div {{ flex: 1; }}
+</style><script>{plotly}</script></head>
+<body><h1>{title}</h1>{drawn}</body></html>
 """
 
 
@@ -52,14 +58,14 @@ def sheet_page(sheet: Sheet) -> bytes:
     return sheet_html(sheet).encode()
 
 
-def chart_page(figure: go.Figure) -> bytes:
-    """A chart as an HTML file that needs no network and answers the pointer."""
+def chart_page(figure: go.Figure, title: str = "Boxscope") -> bytes:
+    """A chart under its title as an HTML file that needs no network and answers the pointer."""
     from plotly.offline import get_plotlyjs
 
     drawn = names_as_text(figure).to_html(full_html=False, include_plotlyjs=False, config=CONFIG)
     plotly = get_plotlyjs()
     policy = policy_meta([plotly, *scripts_in(drawn)])
-    return _CHART.format(policy=policy, plotly=plotly, drawn=drawn).encode()
+    return _CHART.format(policy=policy, title=escape(title), plotly=plotly, drawn=drawn).encode()
 
 
 def table_csv(table: pd.DataFrame) -> bytes:
