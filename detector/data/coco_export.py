@@ -29,7 +29,9 @@ class AnnotatedImages(Protocol):
     """What is written: items as `ShapesDataset` gives them, and names of the categories (0 is background)."""
 
     @property
-    def categories(self) -> tuple[str, ...]: ...
+    def categories(self) -> tuple[str, ...]:
+        """Names by index."""
+        ...
 
     def __len__(self) -> int: ...
 
