@@ -16,6 +16,7 @@ from detector.data import ShapesDataset
 from detector.data.sealed import Sealed, read_sealed, write_sealed
 from detector.models.checkpoints import save_checkpoint
 from detector.tracing import trace_file
+from detector.tracing.filters import filter_detections
 from detector.tracing.trace_file import MAX_BYTES, parse_trace
 from viz_app import cli
 
@@ -169,6 +170,16 @@ def test_a_trace_in_half_precision_is_read(kind: torch.dtype, data: bytes, tmp_p
     half = {name: sealed.tensors[name].to(kind) for name in names}
     loaded = parse_trace(resealed(sealed, tmp_path / "x", **half), "x")
     assert torch.equal(loaded.rpn.objectness, half["rpn.objectness"])
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_half_precision_cannot_be_filtered_anew_on_a_cpu(kind: torch.dtype, trace: Trace) -> None:
+    scores = trace.head.class_logits.softmax(-1)
+    boxes = trace.head.boxes[:, None].expand(-1, scores.shape[1], -1)
+    thresholds = trace.thresholds.replace(box_score=0.0)
+    assert len(filter_detections(boxes, scores, thresholds, trace.rules).kept)
+    with pytest.raises(ValueError, match="half precision cannot be filtered anew on a CPU"):
+        filter_detections(boxes.to(kind), scores.to(kind), thresholds, trace.rules)
 
 
 def test_what_was_recorded_in_mixed_precision_is_read(tmp_path: Path) -> None:

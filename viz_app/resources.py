@@ -257,7 +257,9 @@ def _replayer(
 def _opened(key: str, _image: ImageChoice) -> Replayer:
     del key
     data = _image.source if isinstance(_image.source, bytes) else _image.source.read_bytes()
-    return Replayer(parse_trace(data, _image.name))
+    found = Replayer(parse_trace(data, _image.name))
+    found.replay()  # one that cannot be replayed here is refused, before a page asks for it
+    return found
 
 
 def _from_upload(spec: DetectorSpec, data: bytes) -> Detector:

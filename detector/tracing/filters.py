@@ -220,10 +220,22 @@ def _drop(fate: Tensor, alive: Tensor, keep: Tensor, reason: ProposalFate | Dete
 
 
 def _suppress_and_limit(ledger: Ledger[Fate], limit: int) -> Ledger[Fate]:
-    """NMS over the entrants, then the limit; writes the last three fates."""
+    """NMS over the entrants, then the limit; writes the last three fates.
+
+    Raises:
+        ValueError: they are of half precision, on a device that has no NMS for it.
+    """
     entrants, fate = ledger.entrants, ledger.fate
     boxes, scores, labels = ledger.boxes[entrants], ledger.scores[entrants], ledger.labels[entrants]
-    winners = entrants[box_ops.batched_nms(boxes, scores, labels, ledger.nms_iou)]
+    try:
+        winners = entrants[box_ops.batched_nms(boxes, scores, labels, ledger.nms_iou)]
+    except RuntimeError as error:
+        if not {boxes.dtype, scores.dtype} & {torch.float16, torch.bfloat16}:
+            raise
+        raise ValueError(
+            "what was recorded in half precision cannot be filtered anew on a CPU, which has no NMS for it; record "
+            "it in float32"
+        ) from error
     fate[entrants] = int(ledger.fates.SUPPRESSED)
     fate[winners] = int(ledger.fates.OVER_LIMIT)
     fate[winners[:limit]] = int(ledger.fates.KEPT)
