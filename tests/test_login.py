@@ -61,7 +61,7 @@ def test_half_a_login_is_refused(secrets: dict[str, Any], said: str) -> None:
 
 def test_a_login_without_authlib_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(front_door, "find_spec", lambda name: None if name == "authlib" else name)
-    with pytest.raises(ValueError, match=r"needs Authlib and httpx: install boxscope\[login\]"):
+    with pytest.raises(ValueError, match=r"needs Authlib and httpx: pip install '\.\[login\]'"):
         read_login({"auth": AUTH}, {})
 
 

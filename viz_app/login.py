@@ -65,7 +65,7 @@ def read_login(secrets: Mapping[str, Any], environment: Mapping[str, str]) -> Lo
     if missing:
         raise ValueError(f"secrets: [auth] lacks {', '.join(missing)}")
     if find_spec("authlib") is None or find_spec("httpx") is None:
-        raise ValueError("a login needs Authlib and httpx: install boxscope[login]")
+        raise ValueError("a login needs Authlib and httpx: pip install '.[login]' in the checkout")
     return Login(people or frozenset())
 
 
