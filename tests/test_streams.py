@@ -129,6 +129,17 @@ def test_a_diagnosis_writes_over_nobodys_files(
     assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
 
 
+def test_a_training_or_study_is_not_spread_over_a_diagnosis(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "status.json").write_text('{"phase": "diagnose", "state": "done"}')
+    for command in ("train --data.train shapes:2 --data.val shapes:2", "tune thresholds shapes:2 --trials 1"):
+        assert cli.run([*command.split(), "--out", str(tmp_path)]) == cli.USAGE_ERROR
+        told = capsys.readouterr().err
+        assert told == f"boxscope: {tmp_path}: there is something already; expected a new or empty folder\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
+
+
 def test_the_parser_is_not_read_before_ctrl_c_can_be_answered() -> None:
     """Whoever changes their mind at once gets no stack out of an import."""
     done = subprocess.run(

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,10 +101,13 @@ def train(options: Namespace) -> int:
 def _refuse_foreign(folder: Path) -> None:
     """Refuse to spread a run among somebody's other files, as `--out .` would; other runs are refused elsewhere."""
     from detector.training.run_directory import CONFIG
-    from detector.training.run_status import STATUS
+    from detector.training.run_status import read_status
 
-    if not folder.is_dir() or (folder / CONFIG).is_file() or (folder / STATUS).is_file():
+    if not folder.is_dir() or (folder / CONFIG).is_file():
         return
+    with suppress(ValueError):  # a diagnosis keeps a status.json of its own
+        if read_status(folder) is not None:
+            return
     if any(folder.iterdir()):
         raise ValueError(f"{folder}: there is something already; expected a new or empty folder")
 

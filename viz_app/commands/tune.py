@@ -79,6 +79,8 @@ def tune(options: Namespace) -> int:
     folder = Path(options.out) if options.out else studies_folder() / config.name
     if folder.is_file():
         raise ValueError(f"{folder} is a file; --out names the folder of the study")
+    if options.out:
+        _refuse_foreign(folder)
     line = StudyProgress()
     print(opening_words(config, team.workers), file=sys.stderr)
     was_there = folder.exists()
@@ -94,6 +96,14 @@ def tune(options: Namespace) -> int:
         raise
     print(_as_json(folder) if options.json else study_text(view, folder))
     return 0
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse to spread a study among somebody's other files, as `--out .` would."""
+    from detector.training.tuning import STUDY
+
+    if folder.is_dir() and not (folder / STUDY).exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder}: there is something already; expected a new or empty folder")
 
 
 def _leave_nothing(folder: Path) -> None:
