@@ -9,8 +9,10 @@ import pytest
 import torch
 from support.models import build_detector, random_image, random_truth, shared_detector, single_map_detector
 from torch import Tensor, nn
+from torchvision.ops import box_iou
 
-from detector import recording
+from detector import GroundTruth, Replayer, diagnose, load_detector, recording
+from detector.data import ShapesDataset
 
 
 def train_step(model: nn.Module, images: list[Tensor], targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -90,3 +92,18 @@ def test_a_copy_of_the_model_made_while_recording_works_alone() -> None:
     assert len(recorder.traces) == 1
     assert torch.equal(found["boxes"], expected["boxes"])
     assert type(twin.rpn.proposal_matcher) is type(detector.model.rpn.proposal_matcher)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_what_was_recorded_in_mixed_precision_is_diagnosed(kind: torch.dtype) -> None:
+    detector = load_detector("shapes")
+    pixels, target = ShapesDataset(1, 3)[0]
+    with torch.no_grad(), torch.autocast("cpu", dtype=kind), recording(detector) as recorder:
+        output = detector.model([pixels / 255])[0]
+    (trace,) = recorder.traces
+    assert trace.rpn.deltas.dtype is kind
+    diagnosis = diagnose(Replayer(trace, detector), GroundTruth(target["boxes"], target["labels"]))
+    assert len(diagnosis.verdicts) == len(target["boxes"])
+    overlaps = box_iou(target["boxes"], output["boxes"].float()) >= 0.5
+    found = (overlaps & (target["labels"][:, None] == output["labels"])).any(dim=1)
+    assert [verdict.rung.name == "FOUND" for verdict in diagnosis.verdicts] == found.tolist()

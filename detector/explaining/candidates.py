@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from detector.data.ground_truth import GroundTruth
-from detector.explaining.matching import inclusive, iou_of_arrays
+from detector.explaining.matching import as_array, inclusive, iou_of_arrays
 from detector.explaining.nearness import near_anchors
 from detector.explaining.rungs import Rung
 from detector.tracing.filters import DetectionFate, ProposalFate
@@ -127,15 +127,13 @@ class Gathering:
         self.replay, self.truth, self.bound = replay, truth, inclusive(iou)
         self._near = near_anchors(replay, truth, self.bound)
         self._rois = _roi_overlaps(replay, truth)
-        self._source = replay.head.anchor.cpu().numpy()
+        self._source = as_array(replay.head.anchor)
         self._roi_of = np.full(len(replay.proposals), UNKNOWN)
         seen = np.flatnonzero(self._source >= 0)
         self._roi_of[self._source[seen]] = seen
-        self._fate, self._objectness = (
-            column.cpu().numpy() for column in (replay.proposals.fate, replay.proposals.scores)
-        )
-        self._labels, self._scores = truth.labels.numpy(), replay.class_scores.cpu().numpy()
-        slots = replay.detections.fate.cpu().numpy().reshape(len(self._source), self._scores.shape[1] - 1)
+        self._fate, self._objectness = map(as_array, (replay.proposals.fate, replay.proposals.scores))
+        self._labels, self._scores = map(as_array, (truth.labels, replay.class_scores))
+        slots = as_array(replay.detections.fate).reshape(len(self._source), self._scores.shape[1] - 1)
         self._fits = self._rois.refined >= self.bound
         self._roi_depth = np.where(self._fits, _SLOT_DEPTHS[slots[:, self._labels - 1]], UNKNOWN)
 
@@ -194,10 +192,10 @@ def _roi_overlaps(replay: Replay, truth: GroundTruth) -> _RoiOverlaps:
     per_class = boxes[:, labels] if boxes.shape[1] > 1 else boxes.expand(-1, len(truth), -1)
     anchors = trace.rpn.anchors[source.clamp(min=0)]
     before, proposals, refined = (
-        iou_of_arrays(trace.to_image(one).cpu().numpy(), targets)
+        iou_of_arrays(as_array(trace.to_image(one)), targets)
         for one in (anchors[:, None], replay.head.boxes[:, None], per_class)
     )
-    before[source.cpu().numpy() < 0] = UNKNOWN
+    before[as_array(source) < 0] = UNKNOWN
     known = _RoiOverlaps(truth, before, proposals, refined)
     _KNOWN[boxes] = known
     return known

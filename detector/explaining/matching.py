@@ -48,7 +48,7 @@ def iou_of(boxes: Tensor, others: Tensor, crowd: Tensor | None = None) -> Tensor
         boxes, others: float xyxy, in one frame.
         crowd: bool [...], where the share of the box inside the other one is wanted instead.
     """
-    iou = iou_of_arrays(_array(boxes), _array(others), None if crowd is None else _array(crowd))
+    iou = iou_of_arrays(as_array(boxes), as_array(others), None if crowd is None else as_array(crowd))
     return torch.from_numpy(np.asarray(iou)).to(boxes.device)
 
 
@@ -96,8 +96,8 @@ def match_detections(
         truth: the objects.
         iou: bound on the IoU, inclusive.
     """
-    quality = iou_of_arrays(_array(boxes)[:, None], _array(truth.boxes), crowd := _array(truth.crowd))
-    reach = (_array(labels)[:, None] == _array(truth.labels)) & (quality >= inclusive(iou))
+    quality = iou_of_arrays(as_array(boxes)[:, None], as_array(truth.boxes), crowd := as_array(truth.crowd))
+    reach = (as_array(labels)[:, None] == as_array(truth.labels)) & (quality >= inclusive(iou))
     object_of, detection_of = (np.full(count, _UNMATCHED) for count in quality.shape)
     free = ~crowd
     for detection in scores.cpu().argsort(descending=True, stable=True).tolist():
@@ -115,5 +115,7 @@ def match_detections(
     return Matches(torch.from_numpy(object_of), torch.from_numpy(detection_of))
 
 
-def _array(values: Tensor) -> np.ndarray:
-    return values.detach().cpu().numpy()
+def as_array(values: Tensor) -> np.ndarray:
+    """The same values for NumPy, which has no bfloat16: those become float32, exactly."""
+    values = values.detach().cpu()
+    return (values.float() if values.dtype == torch.bfloat16 else values).numpy()

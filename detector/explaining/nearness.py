@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from detector.data.ground_truth import GroundTruth
-from detector.explaining.matching import iou_of, iou_of_arrays
+from detector.explaining.matching import as_array, iou_of, iou_of_arrays
 from detector.tracing.replay import Replay
 from detector.tracing.trace import Size
 
@@ -91,7 +91,7 @@ def _find(replay: Replay, truth: GroundTruth, bound: float) -> tuple[NearAnchors
     ]
     counts = [len(part) for part in some]
     index = np.concatenate([np.zeros(0, np.int64), *some])
-    boxes = trace.to_image(torch.stack([one[torch.from_numpy(index)] for one in pair])).numpy()
+    boxes = as_array(trace.to_image(torch.stack([one[torch.from_numpy(index)] for one in pair])))
     overlap = iou_of_arrays(boxes, truth.boxes.numpy().repeat(counts, axis=0))
     fits = (overlap >= bound).any(axis=0)
     found = []
@@ -129,7 +129,7 @@ def _nearest(
 
 def _sides(boxes: Tensor) -> np.ndarray:
     """Boxes float [N, 4] as float [4, N], each side in one piece."""
-    return np.ascontiguousarray(boxes.numpy().T)
+    return np.ascontiguousarray(as_array(boxes).T)
 
 
 def _may_be_near(several: Iterable[np.ndarray], target: list[float], bound: float) -> np.ndarray:
