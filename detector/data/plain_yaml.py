@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
 
 _DEEPEST = 32
 
@@ -40,9 +41,9 @@ class _Loader(yaml.SafeLoader):
         """A node; raises ComposerError for an alias, and where nodes lie too deep in each other."""
         mark = self.peek_event().start_mark
         if self.check_event(yaml.events.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "aliases such as *name are not read", mark)
+            raise ComposerError(None, None, "aliases such as *name are not read", mark)
         if self._depth == _DEEPEST:
-            raise yaml.composer.ComposerError(None, None, f"nested deeper than {_DEEPEST}", mark)
+            raise ComposerError(None, None, f"nested deeper than {_DEEPEST}", mark)
         self._depth += 1
         try:
             return super().compose_node(parent, index)

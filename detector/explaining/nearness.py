@@ -93,11 +93,12 @@ def _find(replay: Replay, truth: GroundTruth, bound: float) -> tuple[NearAnchors
     index = np.concatenate([np.zeros(0, np.int64), *some])
     boxes = as_array(trace.to_image(torch.stack([one[torch.from_numpy(index)] for one in pair])))
     overlap = iou_of_arrays(boxes, truth.boxes.numpy().repeat(counts, axis=0))
-    fits = (overlap >= bound).any(axis=0)
+    fits = np.any(overlap >= bound, axis=0)
     found = []
     for place, (end, count) in enumerate(zip(np.cumsum(counts).tolist(), counts, strict=True)):
         own = end - count + np.flatnonzero(fits[end - count : end])
-        near = NearAnchors(*map(torch.from_numpy, (index[own], overlap[0, own], overlap[1, own])))
+        before, after = torch.from_numpy(overlap[:, own])
+        near = NearAnchors(torch.from_numpy(index[own]), before, after)
         if not len(own) and not crowd[place]:
             nearest, best = (
                 _nearest(own, boxes, replay, targets[place], truth.boxes[place])
