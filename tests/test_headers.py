@@ -1,6 +1,5 @@
 """What every answer of the server tells the browser, and that every page works under it."""
 
-import asyncio
 import http.client
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from playwright.sync_api import Page, expect
 from starlette.types import Message, Receive, Scope, Send
 from support.asgi import served
+from support.asynchronous import finished
 from support.browser import PATIENCE_MS, open_app
 from support.server import free_port
 
@@ -64,7 +64,7 @@ def _answer(path: str, kind: str = "http") -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(WithHeaders(app)({"type": kind, "path": path}, receive, send))
+    finished(WithHeaders(app)({"type": kind, "path": path}, receive, send))
     return sent
 
 

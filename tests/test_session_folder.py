@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any, cast
 import pytest
 from starlette.responses import PlainTextResponse
 from support.app import calm, open_app, said
+from support.asynchronous import finished
 from support.datasets import coco_folder, picture
 
 from detector.data.datasets import open_dataset
@@ -204,5 +204,5 @@ def answer(method: str, path: str) -> int:
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": [(b"content-length", b"7")]}
-    asyncio.run(upload_gate.UploadGate(PlainTextResponse("", 204))(scope, cast("Any", None), send))
+    finished(upload_gate.UploadGate(PlainTextResponse("", 204))(scope, cast("Any", None), send))
     return sent[0]["status"]

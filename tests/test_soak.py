@@ -1,9 +1,9 @@
 """The soak: bounded in count and time, this machine only, and it speaks as a page does."""
 
-import asyncio
 import random
 
 import pytest
+from support.asynchronous import finished
 
 from benchmarks import soak
 from benchmarks.soak_person import Record, _act, _timed
@@ -61,7 +61,7 @@ def test_a_person_sees_what_a_page_shows(app_url: str) -> None:
         return pages, query
 
     record = Record()
-    pages, query = asyncio.run(visit(record))
+    pages, query = finished(visit(record))
     assert {"rpn", "why", "train"} <= set(pages)
     assert sorted(record.taken) == ["open", "threshold", "upload"] and record.errors == []
     assert "box_nms=" in query or "box_score=" in query or "rpn_" in query

@@ -146,7 +146,6 @@ REFUSED = [
     (ModelConfig("nope"), "there is no detector 'nope'"),
     (ModelConfig(anchor_sizes=((1.0,),)), "this detector has 3 levels"),
     (ModelConfig(anchor_sizes=((1.0,), (2.0, 3.0), (4.0,))), "each needs equally many"),
-    (ModelConfig(anchor_sizes=((1.0,), (2.0,), (0.0,))), "expected numbers above 0"),
     (ModelConfig(aspect_ratios=()), "model.aspect_ratios is (); expected numbers above 0"),
     (ModelConfig(min_size=1000), "model.min_size 1000 is over model.max_size 256"),
     (ModelConfig(weights="DEFAULT"), "goes with a torchvision name only"),
